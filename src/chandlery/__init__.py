@@ -1,0 +1,1 @@
+"""Chandlery: a self-hosted commerce and provisioning server."""

@@ -1,0 +1,4 @@
+"""What is owed, by whom, and the paper that says so.
+
+Charges, invoices, credit and payments.
+"""
