@@ -45,7 +45,7 @@ check: $(READY) ## Format, lint, types, import contracts, house rules, generated
 	@$(BIN)/ruff format --check --quiet . || { echo "Files above the line are not formatted: run 'make format'." >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary $(TYPED)
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python -m pytest -q -m "not long" tests/house
 	@$(MAKE) --no-print-directory check-generated
 	@echo "check: everything is in order"

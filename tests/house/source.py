@@ -1,7 +1,7 @@
-"""The tree as the house rules see it: files, their text, and the few questions that several rules ask of them.
+"""The tree as the house rules see it: files, their text, and what several rules ask of them.
 
-A rule is a function over a `Source` that returns what is wrong, one line each. So a rule can be shown a made-up
-source and seen to catch it, and then the real tree.
+A rule is a function over a `Source` that yields what is wrong, one line each. So a rule can be shown a
+made-up source and seen to catch it, and then the real tree.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from textwrap import dedent
 ROOT = Path(__file__).resolve().parents[2]
 
 # What tools leave behind; everything else in the tree is ours.
-NOT_OURS = {".git", ".venv", "node_modules", "build", "dist", "var"}
+NOT_OURS = {".git", ".hypothesis", ".venv", "__pycache__", "build", "dist", "node_modules", "var"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Source:
         parts = self.path.removeprefix("src/").removesuffix(".py").split("/")
         return tuple(parts[:-1] if parts[-1] == "__init__" else parts)
 
-    def at(self, node: ast.expr | ast.stmt | ast.excepthandler | ast.alias, wrong: str) -> str:
+    def at(self, node: ast.expr | ast.stmt | ast.excepthandler | ast.arg, wrong: str) -> str:
         return f"{self.path}:{node.lineno}: {wrong}"
 
     def says_why(self, node: ast.expr | ast.stmt, word: str) -> bool:
@@ -66,18 +66,17 @@ class Source:
         }
 
     def strings(self) -> Iterator[tuple[ast.expr, str]]:
-        """Every string of the code that is not a docstring; of an f-string, the part before the first hole."""
-        inside = {
+        """Every string that is not a docstring; of an f-string, the part before the first hole."""
+        aside = {
             part for node in ast.walk(self.tree) if isinstance(node, ast.JoinedStr) for part in node.values
-        }
+        } | self.docstrings
         for node in ast.walk(self.tree):
             if isinstance(node, ast.JoinedStr):
                 first = node.values[0] if node.values else None
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield node, first.value
-            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-                if node not in inside and node not in self.docstrings:
-                    yield node, node.value
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node not in aside:
+                yield node, node.value
 
 
 def every_file() -> Iterator[Path]:
@@ -85,8 +84,9 @@ def every_file() -> Iterator[Path]:
 
     def walk(folder: Path) -> Iterator[Path]:
         for path in sorted(folder.iterdir()):
-            ours = path.name not in NOT_OURS and not path.name.endswith((".egg-info", "cache", "__"))
-            if path.is_dir() and not path.is_symlink() and ours and path.name != ".hypothesis":
+            if path.name in NOT_OURS or path.is_symlink():
+                continue
+            if path.is_dir() and not path.name.endswith((".egg-info", "cache")):
                 yield from walk(path)
             elif path.is_file():
                 yield path

@@ -29,7 +29,7 @@ def is_private(name: str) -> bool:
 
 
 def imported_names(source: Source) -> Iterator[tuple[ast.stmt, tuple[str, ...]]]:
-    """Every dotted name of ours that a file imports; `from a import b` is `a.b`, whatever b turns out to be."""
+    """Every dotted name that a file imports; `from a import b` is `a.b`, whatever b turns out to be."""
     package = source.module if source.name == "__init__.py" else source.module[:-1]
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Import):
@@ -96,10 +96,8 @@ def test_the_rules_catch_what_they_are_for() -> None:
     surface = Source(
         "src/chandlery/surfaces/ion/orders.py", "from chandlery.surfaces.native._wire import x\n"
     )
-    assert list(broken_doors(surface)) == [
-        "src/chandlery/surfaces/ion/orders.py:1: chandlery.surfaces.native._wire.x is private to "
-        "chandlery.surfaces.native"
-    ]
+    (wrong,) = broken_doors(surface)
+    assert wrong.endswith(":1: chandlery.surfaces.native._wire.x is private to chandlery.surfaces.native")
     neighbour = Source("src/chandlery/surfaces/ion/orders.py", "from chandlery.surfaces.ion._wire import x\n")
     assert not list(broken_doors(neighbour))
 

@@ -9,7 +9,7 @@ from tests.house.source import ROOT, Source, python, report, room_of
 
 
 def missing_from(text: str, rooms: list[Source]) -> Iterator[str]:
-    """Each room by name; each room of the first level also by its caption, the first line of its docstring."""
+    """Each room by name; each of the first level also by its caption, its docstring's first line."""
     for room in rooms:
         name = room.module[-1]
         caption = (ast.get_docstring(room.tree) or "").partition("\n")[0]

@@ -7,24 +7,23 @@ from collections.abc import Iterator
 
 from tests.house.source import Source, python, report
 
+PATCHES = {f"monkeypatch.{act}{what}" for act in ("set", "del") for what in ("attr", "item")}
 PATCHING = {"mock", "mocker", "pytest_mock", "flexmock", "asynctest"}
 
 
 def patches(source: Source) -> Iterator[str]:
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Import):
-            imported = {part for alias in node.names for part in alias.name.split(".")}
-        elif isinstance(node, ast.ImportFrom):
-            imported = {*(node.module or "").split("."), *(alias.name for alias in node.names)}
-        else:
-            imported = set()
-        if imported & PATCHING:
+        if isinstance(node, ast.Import) and PATCHING & {
+            part for a in node.names for part in a.name.split(".")
+        }:
             yield source.at(node, "imports a patching library")
-        if isinstance(node, ast.arg) and node.arg == "mocker":
-            yield f"{source.path}:{node.lineno}: asks for a patching fixture"
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            if node.value.id == "monkeypatch" and node.attr in {"setattr", "delattr", "setitem", "delitem"}:
-                yield source.at(node, "patches: pass a transport, a clock or a provider in")
+        elif isinstance(node, ast.ImportFrom):
+            if PATCHING & {*(node.module or "").split("."), *(alias.name for alias in node.names)}:
+                yield source.at(node, "imports a patching library")
+        elif isinstance(node, ast.arg) and node.arg == "mocker":
+            yield source.at(node, "asks for a patching fixture")
+        elif isinstance(node, ast.Attribute) and ast.unparse(node) in PATCHES:
+            yield source.at(node, "patches: pass a transport, a clock or a provider in")
 
 
 def test_no_test_patches() -> None:

@@ -16,7 +16,7 @@ FUNCTION_LINES = 60
 PARAMETERS = 7
 
 ROOM_LINES = 4_000
-# Rooms whose cap differs: the first three attract what belongs elsewhere, the last speaks the largest contract.
+# The first three attract what belongs elsewhere; the last speaks the largest contract.
 ROOM_LINES_OF = {
     ("chandlery", "kernel"): 1_000,
     ("chandlery", "surfaces", "http"): 900,
