@@ -8,8 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import pytest
-
 from tests.house.source import ROOT, Source, every_file, report
 
 REFUSED = {
@@ -22,11 +20,6 @@ REFUSED = {
     "something left to be done later": re.compile(r"\b(?:TO" r"DO|FIX" r"ME|X" r"XX|HA" r"CK)\b"),
     "a merge that was not finished": re.compile(r"^(?:<{7}|>{7}|\|{7}) ", re.MULTILINE),
 }
-
-# Options by which a requirements file is tied to the machine or registry it was written at.
-TIES = re.compile(
-    r"^\s*--(?:index-url|extra-index-url|find-links|trusted-host|pre)|://|^\s*-[if]\s", re.MULTILINE
-)
 
 
 def untidy(source: Source) -> Iterator[str]:
@@ -48,19 +41,6 @@ def test_no_file_names_a_machine_a_registry_or_an_unfinished_thing() -> None:
     assert not wrongs, report(wrongs)
 
 
-@pytest.mark.parametrize("name", ["runtime", "dev", "lock"])
-def test_pins_are_exact_hashed_and_tied_to_no_registry(name: str) -> None:
-    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
-    assert not TIES.findall(text)
-    pins = re.split(r"\n(?=\S)", text)
-    pins = [pin for pin in pins if not pin.startswith("#")]
-    assert pins
-    unhashed = [
-        pin for pin in pins if not re.match(r"[\w.-]+==\S+ (;[^\\]+)?\\\n    --hash=sha256:[0-9a-f]{64}", pin)
-    ]
-    assert not unhashed, report(unhashed)
-
-
 def test_the_rules_catch_what_they_are_for() -> None:
     def caught(text: str) -> bool:
         return bool(list(untidy(Source("docs/a.md", text))))
@@ -71,5 +51,3 @@ def test_the_rules_catch_what_they_are_for() -> None:
     assert caught("# TO" + "DO: later")
     assert caught("<<<<" + "<<< HEAD\n")
     assert not caught("GET /v1/work/orders, ~/home/x, the root of the tree, todo lists")
-    assert TIES.search("--extra-index-url x\n")
-    assert TIES.search("thing @ https://example.test/thing.whl\n")
