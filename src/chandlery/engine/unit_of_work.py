@@ -236,18 +236,21 @@ class Unit(Reader):
         entered = None
         writes, self._queue = self._queue, []
         self._remember_refusals([*writes, *queries])
-        async with self._conn.pipeline():
-            if self._standing is None:
-                await self._send("BEGIN", None)
-                entered = await self._send_enter(self._once)
-            for write in writes:
-                await self._send(write.sql, write.params)
-            for query in queries:
-                cursors.append(await self._send(query.sql, query.params))
-        self._meter.round_trips += 1
-        if entered is not None:
-            await self._stand(entered)
-            self._replay_if_known()
+        try:
+            async with self._conn.pipeline():
+                if self._standing is None:
+                    await self._send("BEGIN", None)
+                    entered = await self._send_enter(self._once)
+                for write in writes:
+                    await self._send(write.sql, write.params)
+                for query in queries:
+                    cursors.append(await self._send(query.sql, query.params))
+        finally:
+            # Also when a statement behind it failed: a refused session and a replay explain that failure.
+            self._meter.round_trips += 1
+            if entered is not None and entered.pgresult is not None:
+                await self._stand(entered)
+                self._replay_if_known()
         return [query.read(await cursor.fetchall()) for query, cursor in zip(queries, cursors, strict=True)]
 
     def _remember_refusals(self, statements: Sequence[Write | Query[Any]]) -> None:
