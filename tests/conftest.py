@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
-from tests.builders import Tenant, a_tenant
 
 from chandlery.engine.database import PoolSize, open_pool
 from chandlery.engine.migrations import migrate
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.kernel.clock import FixedClock
+from tests.builders import Tenant, a_tenant
 
 URL = "CHANDLERY_TEST_DATABASE_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)

@@ -13,8 +13,8 @@ from tests.builders import Tenant
 
 from chandlery.engine.errors import IdempotencyKeyReused, SessionEnded
 from chandlery.engine.jobs import Job
-from chandlery.engine.statements import Write, many, maybe
-from chandlery.engine.unit_of_work import Engine, Meter, Once, Reader, Unit, refusals
+from chandlery.engine.statements import Write, many, maybe, refusals
+from chandlery.engine.unit_of_work import Engine, Meter, Once, Reader, Unit
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Conflict
 from chandlery.kernel.events import Event
