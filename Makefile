@@ -42,7 +42,7 @@ test-long: $(READY) ## Run the long tests: browsers, real clients, long plays
 	@exec $(BIN)/python -m pytest -m long -o faulthandler_timeout=1800 $(ARGS)
 
 check: $(READY) ## Format, lint, types, import contracts, house rules, generated files
-	@$(BIN)/ruff format --check --quiet . || { echo "Files above the line are not formatted: run 'make format'." >&2; exit 1; }
+	@$(BIN)/ruff format --check --quiet --output-format concise . || { echo "Repair with: make format" >&2; exit 1; }
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy --no-error-summary $(TYPED)
 	@$(BIN)/lint-imports --no-logo
