@@ -73,7 +73,7 @@ def load(environment: Mapping[str, str], **options: Any) -> Settings:
     known = {item.name: item for item in fields(Settings)}
     problems = [_unknown(name, known) for name in given if name not in known]
     values: dict[str, Any] = {}
-    types = {name: hint for name, hint in Settings.__annotations__.items()}
+    types = dict(Settings.__annotations__)
     for name, text in given.items():
         if name in known and text != "":
             try:
