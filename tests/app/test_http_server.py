@@ -71,7 +71,9 @@ def test_an_app_is_served(served: Served) -> None:
 
 
 def test_a_port_in_use_is_an_error_that_says_so(served: Served) -> None:
-    with pytest.raises(CannotStart, match=f"Cannot listen on 127.0.0.1 port {served.port}: Address already in use"):
+    with pytest.raises(
+        CannotStart, match=f"Cannot listen on 127.0.0.1 port {served.port}: Address already in use"
+    ):
         listen("127.0.0.1", served.port)
 
 

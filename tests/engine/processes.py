@@ -56,4 +56,7 @@ def line_of(process: subprocess.Popen[str]) -> str:
 def end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.kill()
-    process.communicate(timeout=PATIENCE_SECONDS)
+    process.wait(PATIENCE_SECONDS)
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            stream.close()

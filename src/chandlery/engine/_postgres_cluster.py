@@ -31,11 +31,12 @@ from typing import Any
 from chandlery.engine.children import CannotStart, tie_to
 
 OWNER = "chandlery"
+RUN_PREFIX = "chandlery-"
 _INSTALLATIONS = {16: "pginstall", 18: "pginstall18"}
 _LENT_ACCOUNTS = ("chandlery", "nobody")
 _LONGEST_RUN_BASE_BYTES = 60
 _PROGRAM_TIMEOUT_SECONDS = 120
-_NOT_NEEDED_TO_RUN = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a", "pg_*", "pgbench", "psql")
+_NOT_NEEDED_TO_RUN = shutil.ignore_patterns("include", "pkgconfig", "pgxs", "*.a")
 # Nothing of the caller's PGDATA, PGPORT, LC_ALL and so on may reach the server.
 _ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 # Code point order everywhere; upper and lower know Unicode where the system's C locale does.
@@ -127,7 +128,7 @@ def make_run_directory(account: Account) -> Path:
     reachable = all(place.stat().st_mode & 0o001 for place in (base, *base.parents))
     if len(os.fsencode(base)) > _LONGEST_RUN_BASE_BYTES or (account.lent and not reachable):
         base = Path("/tmp")  # noqa: S108  a new 0700 directory is made in it
-    run = Path(tempfile.mkdtemp(prefix="chandlery-", dir=base))
+    run = Path(tempfile.mkdtemp(prefix=RUN_PREFIX, dir=base))
     hba, ident = run / "pg_hba.conf", run / "pg_ident.conf"
     hba.write_text(_HBA)
     ident.write_text(f'operator "{pwd.getpwuid(os.geteuid()).pw_name}" all\n')
@@ -139,10 +140,13 @@ def runnable(programs: Path, account: Account, run: Path) -> Path:
     """The programs that the account can execute: the installed ones, or a copy in the run directory."""
     if not account.lent or _can_execute(programs, account):
         return programs / "bin"
-    copy = run / "postgresql"
+    copy = run / programs.parent.name / programs.name
     if not copy.exists():
         shutil.copytree(programs, copy, ignore=_NOT_NEEDED_TO_RUN)
-        account.owns(copy, *copy.rglob("*"))
+        libraries = programs.parent.with_suffix(".libs")  # the wheel keeps them beside its package
+        if libraries.exists():
+            shutil.copytree(libraries, run / libraries.name)
+        account.owns(*run.rglob("*"))
     if not _can_execute(copy, account):
         raise CannotStart(
             f"User {account.name} can execute the PostgreSQL programs neither in {programs} nor in {copy}; "
@@ -173,7 +177,10 @@ def _run(command: list[str], account: Account, *inherited_fds: int) -> None:
     except OSError as error:
         if error.errno == errno.EACCES:
             raise
-        raise CannotStart(f"{command[0]} cannot be run as user {account.name}: {error}.") from error
+        raise CannotStart(
+            f"{command[0]} cannot be run as user {account.name}: {error.strerror}; "
+            "start as an ordinary user, or give CHANDLERY_DATABASE_URL to use another PostgreSQL server."
+        ) from error
     if done.returncode != 0:
         raise CannotStart(f"{command[0]} failed:\n{done.stdout.decode(errors='replace')}")
 
@@ -215,6 +222,7 @@ def check_version(cluster: Path, version: int) -> None:
 def server_command(programs: Path, address: str, run: Path, settings: Mapping[str, str]) -> list[str]:
     chosen = {
         "listen_addresses": "",
+        "port": "5432",
         "unix_socket_directories": str(run),
         "unix_socket_permissions": "0700",
         "hba_file": str(run / "pg_hba.conf"),

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 PARENT_VARIABLE = "CHANDLERY_PARENT_PID"
 KERNEL_TIES = sys.platform == "linux"
@@ -27,7 +28,7 @@ _WATCH_INTERVAL_SECONDS = 0.5
 _libc = ctypes.CDLL(None, use_errno=True) if KERNEL_TIES else None
 
 
-class CannotStart(Exception):  # noqa: N818  the name is a sentence
+class CannotStart(Exception):
     """A part of the server cannot start; the message tells the operator why and what to do."""
 
 
@@ -101,14 +102,18 @@ def signal_at_our_end(pid: int, death: signal.Signals) -> subprocess.Popen[bytes
 
 
 def stop(
-    process: subprocess.Popen[bytes], *steps: tuple[signal.Signals, float], last_wait_seconds: float = 10
+    process: subprocess.Popen[bytes] | subprocess.Popen[str],
+    *steps: tuple[signal.Signals, float],
+    last_wait_seconds: float = 10,
 ) -> int:
     """Sends each step's signal and waits its seconds, then SIGKILL. Harmless when it has ended already."""
-    for request, patience_seconds in steps:
-        process.send_signal(request)
-        try:
-            return process.wait(patience_seconds)
-        except subprocess.TimeoutExpired:
-            continue
-    process.kill()
-    return process.wait(last_wait_seconds)
+    try:
+        for request, patience_seconds in steps:
+            process.send_signal(request)
+            with suppress(subprocess.TimeoutExpired):
+                return process.wait(patience_seconds)
+        process.kill()
+        return process.wait(last_wait_seconds)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()

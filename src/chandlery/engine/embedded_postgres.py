@@ -55,7 +55,7 @@ class Server:
 
     def url(self, database: str, role: str) -> str:
         host = quote(str(self.socket_directory), safe="")
-        return f"postgresql:///{quote(database, safe='')}?host={host}&user={quote(role, safe='')}"
+        return f"postgresql:///{quote(database, safe='')}?host={host}&port=5432&user={quote(role, safe='')}"
 
     def owner_url(self, database: str) -> str:
         """For the owner of everything, a superuser: migrations and administration."""
@@ -175,7 +175,7 @@ class EmbeddedPostgres:
                 "stop that one or choose another data directory."
             )
         self._lock_fd = lock_fd
-        if len(lines) > 1:  # the owner before us was killed
+        if len(lines) > 1 and Path(lines[1]).name.startswith(on_disk.RUN_PREFIX):  # its owner was killed
             self._earlier_run = Path(lines[1])
 
     def _note_run_directory(self, run: Path) -> None:
