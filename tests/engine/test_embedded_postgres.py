@@ -200,6 +200,17 @@ def test_a_stale_process_number_that_now_is_somebody_else_does_not_matter(data: 
     end(stranger)
 
 
+def test_a_postgres_that_somebody_started_by_hand_is_left_alone(data: Path) -> None:
+    with EmbeddedPostgres(data):
+        noted = (data / "postgres" / "postmaster.pid").read_text().split("\n")
+    by_hand = python("import sys; sys.stdin.read()", "-D", str(data / "postgres"))
+    (data / "postgres" / "postmaster.pid").write_text("\n".join([str(by_hand.pid), *noted[1:]]))
+    with pytest.raises(CannotStart, match=rf"not ours \(process {by_hand.pid}\) works on .*; stop it first"):
+        EmbeddedPostgres(data).start()
+    assert not is_gone(by_hand.pid)
+    end(by_hand)
+
+
 def test_a_half_made_cluster_is_made_anew(data: Path) -> None:
     (data / "creating-halfway").mkdir(parents=True)
     with EmbeddedPostgres(data) as server:
