@@ -64,7 +64,7 @@ def conninfo_as(url: str, role: str) -> str:
     )
 
 
-def open_pool(url: str, size: PoolSize = PoolSize()) -> Pool:  # noqa: B008 - frozen
+def open_pool(url: str, size: PoolSize = PoolSize()) -> Pool:
     """A pool of connections as the app's role; the caller opens and closes it (`async with`)."""
     return AsyncConnectionPool(
         conninfo_as(url, APP_ROLE),

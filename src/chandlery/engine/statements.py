@@ -64,3 +64,8 @@ def many(sql: str, params: Params, decode: Callable[[Row], T]) -> Query[list[T]]
 def scalar(row: Row) -> Any:
     """The only column of a row; callers state its type."""
     return row[0]
+
+
+def refusals(**by_constraint: Callable[[], Fault]) -> Refusals:
+    """`refusals(orders_number_key=NumberTaken)`: which broken constraint means which refusal."""
+    return by_constraint

@@ -3,11 +3,6 @@
     perform   begin - enter - (replay?) - use case - writes, events, audit, jobs, answer - commit | roll back
     read      enter - queries, in one round trip
 
-`enter_unit` is the first statement of every unit: it sets the tenant scope that row-level security compares with, and
-checks in the same round trip that the caller's session still stands. When it does not, the scope is empty: everything
-that travelled with it reads nothing and writes nothing. Writes are queued and travel with the next fetch, the last
-ones together with COMMIT, so that a plain write costs two round trips.
-
 An error in a pipeline surfaces at the next fetch or at its end, and COMMIT after a swallowed error answers ROLLBACK
 without raising. So the tag of COMMIT is checked, and whatever was not committed is rolled back.
 """
@@ -16,62 +11,31 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
-from uuid import UUID
+from typing import Any, Generic, TypeVar
 from weakref import WeakValueDictionary
 
 import psycopg
-from psycopg import AsyncConnection, AsyncCursor
-from psycopg.types.json import Jsonb
+from psycopg import AsyncConnection
 from psycopg_pool import PoolTimeout
 
 from chandlery.engine.database import Pool
-from chandlery.engine.errors import (
-    Busy,
-    CommitUnconfirmed,
-    DatabaseUnavailable,
-    IdempotencyKeyReused,
-    SessionEnded,
-)
-from chandlery.engine.jobs import Job, Triggers
-from chandlery.engine.statements import Query, Refusals, Row, Write
+from chandlery.engine.errors import Busy, CommitUnconfirmed, DatabaseUnavailable
+from chandlery.engine.jobs import Triggers
+from chandlery.engine.statements import Query, Row
+from chandlery.engine.unit import Meter, Once, Reader, Replay, Unit, database_error, roll_back
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import Clock, SystemClock
-from chandlery.kernel.errors import Fault
-from chandlery.kernel.events import Event
-from chandlery.kernel.ids import new_id
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+__all__ = ["Engine", "Meter", "Once", "Outcome", "Reader", "Unit"]
 
 C = TypeVar("C")
 T = TypeVar("T")
-T1 = TypeVar("T1")
-T2 = TypeVar("T2")
-T3 = TypeVar("T3")
-T4 = TypeVar("T4")
-T5 = TypeVar("T5")
 
 ATTEMPTS = 4
-_ENTER = "SELECT * FROM enter_unit(%s, %s, %s, %s, %s, %s, %s, %s, %s)"
-_RECORD = "SELECT record_unit(%s, %s, %s, %s, %s, %s)"
-
-
-@dataclass(frozen=True, slots=True)
-class Once(Generic[T]):
-    """An idempotency key: the same operation under the same key happens once and answers alike for ever.
-
-    `fingerprint` is a hash of the request; `remember` turns the result into the bytes that a repetition gets.
-    """
-
-    key: str
-    operation: str
-    fingerprint: bytes
-    remember: Callable[[T], bytes]
+_SAME_JOB_QUEUED = "procrastinate_jobs_queueing_lock_idx_v1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,242 +50,6 @@ class Outcome(Generic[T]):
     def result(self) -> T:
         assert self.value is not None
         return self.value
-
-
-@dataclass(slots=True)
-class Meter:
-    """What one unit of work cost; tests assert these, telemetry counts them."""
-
-    use_case: str
-    round_trips: int = 0
-    statements: int = 0
-    seconds: float = 0.0
-
-
-@dataclass(slots=True)
-class _Standing:
-    """What `enter_unit` answered."""
-
-    now: datetime
-    path: str
-    stored_fingerprint: bytes | None
-    stored_answer: bytes | None
-
-
-class Reader:
-    """What a query needs: the actor, the tenant's time, and one round trip per `fetch`."""
-
-    def __init__(self, conn: AsyncConnection[Row], actor: Actor, clock: Clock, meter: Meter) -> None:
-        self.actor = actor
-        self._conn = conn
-        self._clock = clock
-        self._meter = meter
-        self._standing: _Standing | None = None
-
-    @property
-    def now(self) -> datetime:
-        """The tenant's time: the clock plus, for a sandbox, its offset. Known after the first fetch."""
-        return self._entered.now
-
-    @property
-    def path(self) -> str:
-        """The materialised path of the actor's organisation. Known after the first fetch."""
-        return self._entered.path
-
-    @property
-    def _entered(self) -> _Standing:
-        if self._standing is None:
-            raise RuntimeError("the unit has not entered yet: fetch something first")
-        return self._standing
-
-    @overload
-    async def fetch(self, q1: Query[T1], /) -> T1: ...
-    @overload
-    async def fetch(self, q1: Query[T1], q2: Query[T2], /) -> tuple[T1, T2]: ...
-    @overload
-    async def fetch(self, q1: Query[T1], q2: Query[T2], q3: Query[T3], /) -> tuple[T1, T2, T3]: ...
-    @overload
-    async def fetch(
-        self, q1: Query[T1], q2: Query[T2], q3: Query[T3], q4: Query[T4], /
-    ) -> tuple[T1, T2, T3, T4]: ...
-    @overload
-    async def fetch(
-        self, q1: Query[T1], q2: Query[T2], q3: Query[T3], q4: Query[T4], q5: Query[T5], /
-    ) -> tuple[T1, T2, T3, T4, T5]: ...
-
-    async def fetch(self, *queries: Query[Any]) -> Any:
-        """Send these queries, and all that is queued before them, in one round trip; their values, in order.
-
-        Refusals surface in the order of the queries: the first one that finds nothing raises.
-        """
-        values = await self._exchange(queries)
-        return values[0] if len(values) == 1 else tuple(values)
-
-    async def _exchange(self, queries: Sequence[Query[Any]]) -> list[Any]:
-        cursors = []
-        async with self._conn.pipeline():
-            entered = await self._send_enter(None)
-            for query in queries:
-                cursors.append(await self._send(query.sql, query.params))
-        self._meter.round_trips += 1
-        await self._stand(entered)
-        return [query.read(await cursor.fetchall()) for query, cursor in zip(queries, cursors, strict=True)]
-
-    async def _send(self, sql: str, params: Any) -> AsyncCursor[Row]:
-        self._meter.statements += 1
-        cursor = self._conn.cursor(binary=True)
-        await cursor.execute(sql, params, prepare=True)
-        return cursor
-
-    async def _send_enter(self, once: Once[Any] | None) -> AsyncCursor[Row]:
-        actor = self.actor
-        return await self._send(
-            _ENTER,
-            (
-                actor.tenant_id,
-                actor.organization_id,
-                actor.session_id,
-                actor.epoch,
-                actor.is_system,
-                self._clock.now(),
-                *((once.operation, once.key, actor.principal) if once else (None, None, None)),
-            ),
-        )
-
-    async def _stand(self, cursor: AsyncCursor[Row]) -> None:
-        row = await cursor.fetchone()
-        if row is None or row[0] is None:
-            raise SessionEnded
-        self._standing = _Standing(*row)
-
-
-class Unit(Reader):
-    """A unit of work: everything in it is saved together or not at all."""
-
-    def __init__(
-        self,
-        conn: AsyncConnection[Row],
-        actor: Actor,
-        clock: Clock,
-        meter: Meter,
-        triggers: Triggers,
-        once: Once[Any] | None,
-    ) -> None:
-        super().__init__(conn, actor, clock, meter)
-        self._triggers = triggers
-        self._once = once
-        self._queue: list[Write] = []
-        self._refusals: dict[str, Callable[[], Fault]] = {}
-        self._events: list[tuple[UUID, Event]] = []
-        self._jobs: list[Job] = []
-
-    def write(self, *writes: Write) -> None:
-        """Queue writes; they travel with the next fetch or with the commit, in this order."""
-        self._queue.extend(writes)
-
-    def emit(self, event: Event) -> None:
-        """Record what happened, in this transaction, and queue the job that it triggers."""
-        self._events.append((new_id(), event))
-        trigger = self._triggers.get(event.type)
-        job = trigger(event) if trigger else None
-        if job is not None:
-            self._jobs.append(job)
-
-    def defer(self, job: Job) -> None:
-        """Queue durable work, stored in this transaction."""
-        self._jobs.append(job)
-
-    async def _exchange(self, queries: Sequence[Query[Any]]) -> list[Any]:
-        cursors = []
-        entered = None
-        writes, self._queue = self._queue, []
-        self._remember_refusals([*writes, *queries])
-        async with self._conn.pipeline():
-            if self._standing is None:
-                await self._send("BEGIN", None)
-                entered = await self._send_enter(self._once)
-            for write in writes:
-                await self._send(write.sql, write.params)
-            for query in queries:
-                cursors.append(await self._send(query.sql, query.params))
-        self._meter.round_trips += 1
-        if entered is not None:
-            await self._stand(entered)
-            self._replay_if_known()
-        return [query.read(await cursor.fetchall()) for query, cursor in zip(queries, cursors, strict=True)]
-
-    def _remember_refusals(self, statements: Sequence[Write | Query[Any]]) -> None:
-        for statement in statements:
-            self._refusals.update(statement.refusals)
-
-    def _replay_if_known(self) -> None:
-        standing = self._entered
-        if self._once is None or standing.stored_answer is None:
-            return
-        if standing.stored_fingerprint != self._once.fingerprint:
-            raise IdempotencyKeyReused
-        raise _Replay(standing.stored_answer)
-
-    async def _finish(self, answer: bytes | None, dry_run: bool) -> None:
-        """Send what is left, the record of it all, and COMMIT (or, for a dry run, ROLLBACK) in one round trip."""
-        if self._standing is None:
-            await self._exchange(())
-        writes, self._queue = self._queue, []
-        self._remember_refusals(writes)
-        async with self._conn.pipeline():
-            for write in writes:
-                await self._send(write.sql, write.params)
-            if self._events or self._jobs or answer is not None:
-                await self._send(_RECORD, self._record(answer))
-            ended = await self._send("ROLLBACK" if dry_run else "COMMIT", None)
-        self._meter.round_trips += 1
-        if not dry_run and ended.statusmessage != "COMMIT":
-            raise CommitUnconfirmed
-
-    def _record(self, answer: bytes | None) -> tuple[Any, ...]:
-        events = [
-            {
-                "id": event_id,
-                "type": event.type,
-                "subject": event.subject,
-                "subject_id": event.subject_id,
-                "owner_id": event.owner_id,
-                "data": event.data,
-            }
-            for event_id, event in self._events
-        ]
-        actor = self.actor
-        by = {
-            "principal": actor.principal,
-            "organization_id": actor.organization_id,
-            "surface": actor.surface,
-            "request_id": actor.request_id,
-        }
-        jobs = [job.as_json() for job in self._jobs]
-        once = (self._once.operation, self._once.key, self._once.fingerprint) if self._once else (None,) * 3
-        idempotency = (*once, answer) if answer is not None else (None,) * 4
-        operation, key, fingerprint, kept = idempotency
-        return (
-            Jsonb(events),
-            Jsonb(by),
-            Jsonb(jobs),
-            Jsonb({"operation": operation, "key": key}) if key is not None else None,
-            fingerprint,
-            kept,
-        )
-
-    def refusal_for(self, error: psycopg.Error) -> Fault | None:
-        """The room's own refusal for a broken constraint, by its name."""
-        name = error.diag.constraint_name
-        refuse = self._refusals.get(name) if name else None
-        return refuse() if refuse else None
-
-
-class _Replay(Exception):
-    """The same key was answered before: leave the use case and give that answer."""
-
-    def __init__(self, answer: bytes) -> None:
-        self.answer = answer
 
 
 UseCase = Callable[[Unit, Actor, C], Awaitable[T]]
@@ -366,7 +94,11 @@ class Engine:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 async with self._connection(meter) as conn:
-                    return await use_case(Reader(conn, actor, self.clock, meter), actor, command)
+                    try:
+                        return await use_case(Reader(conn, actor, self.clock, meter), actor, command)
+                    except psycopg.Error as error:
+                        await roll_back(conn, error)
+                        raise
             except psycopg.OperationalError as error:
                 if isinstance(error, psycopg.errors.QueryCanceled | psycopg.errors.LockNotAvailable):
                     raise Busy from error
@@ -403,6 +135,9 @@ class Engine:
             except (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure) as error:
                 if attempt == ATTEMPTS:
                     raise Busy from error
+            except psycopg.errors.UniqueViolation as error:
+                if error.diag.constraint_name != _SAME_JOB_QUEUED or attempt == ATTEMPTS:
+                    raise  # somebody queued the same job a moment ago: the next attempt will see it
             except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
                 raise Busy from error
             except psycopg.OperationalError as error:
@@ -418,17 +153,17 @@ class Engine:
             value = await use_case(unit, unit.actor, command)
             answer = once.remember(value) if once and not dry_run else None
             finishing = True
-            await unit._finish(answer, dry_run)  # noqa: SLF001 - the engine drives its unit
-        except _Replay as replay:
-            await _roll_back(unit._conn)  # noqa: SLF001
+            await unit.finish(answer, dry_run)
+        except Replay as replay:
+            await roll_back(unit.conn, None)
             return Outcome(None, replay.answer, replayed=True)
         except BaseException as error:
-            await _roll_back(unit._conn)  # noqa: SLF001
+            await roll_back(unit.conn, database_error(error))
             if isinstance(error, psycopg.Error):
                 refusal = unit.refusal_for(error)
                 if refusal is not None:
                     raise refusal from error
-                if finishing and unit._conn.broken:  # noqa: SLF001
+                if finishing and unit.conn.broken:
                     raise CommitUnconfirmed from error
             raise
         return Outcome(value, answer)
@@ -447,18 +182,5 @@ class Engine:
                 self.observe(replace(meter))
 
 
-async def _roll_back(conn: AsyncConnection[Row]) -> None:
-    if not conn.broken and not conn.closed:
-        try:
-            await conn.execute("ROLLBACK")
-        except psycopg.Error:
-            await conn.close()
-
-
 def _name(use_case: Callable[..., Any]) -> str:
     return f"{use_case.__module__}.{use_case.__name__}" if hasattr(use_case, "__name__") else "partial"
-
-
-def refusals(**by_constraint: Callable[[], Fault]) -> Refusals:
-    """`refusals(orders_number_key=NumberTaken)`: which broken constraint means which refusal."""
-    return by_constraint
