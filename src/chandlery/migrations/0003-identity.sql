@@ -125,18 +125,18 @@ BEGIN
 END
 $$;
 
+-- A key's waiting job is touched, not merely seen: until this unit commits, no worker can start it, so that it runs on
+-- what this unit changed. Sorted by key, so that two units cannot wait for each other.
 CREATE FUNCTION defer_jobs(p_tenant uuid, p_jobs jsonb) RETURNS void
 LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
 BEGIN
-    PERFORM procrastinate_defer_jobs_v1(ARRAY(
-        SELECT ROW(
-            'default', j.task, 0, j.lock, j.key, coalesce(j.args, '{}') || jsonb_build_object('tenant_id', p_tenant), NULL
-        )::procrastinate_job_to_defer_v1
-        FROM jsonb_to_recordset(coalesce(p_jobs, '[]')) AS j(task text, args jsonb, lock text, key text)
-        WHERE j.key IS NULL OR NOT EXISTS (  -- one that has not started yet will see what this one would
-            SELECT FROM procrastinate_jobs w WHERE w.queueing_lock = j.key AND w.status = 'todo'
-        )
-    ));
+    INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args)
+    SELECT DISTINCT ON (j.job->>'key', CASE WHEN j.job->>'key' IS NULL THEN j.n END)
+        'default', j.job->>'task', 0, j.job->>'lock', j.job->>'key',
+        coalesce(j.job->'args', '{}') || jsonb_build_object('tenant_id', p_tenant)
+    FROM jsonb_array_elements(p_jobs) WITH ORDINALITY AS j(job, n)
+    ORDER BY j.job->>'key', CASE WHEN j.job->>'key' IS NULL THEN j.n END, j.n
+    ON CONFLICT (queueing_lock) WHERE status = 'todo' DO UPDATE SET queueing_lock = EXCLUDED.queueing_lock;
 END
 $$;
 
@@ -148,7 +148,7 @@ DECLARE
     v_due record;
 BEGIN
     FOR v_due IN
-        WITH due AS (
+        WITH fired AS (
             DELETE FROM timers WHERE id IN (
                 SELECT d.id FROM tenants t CROSS JOIN LATERAL (
                     SELECT x.id FROM timers x WHERE x.tenant_id = t.id AND x.due <= p_now + t.clock_offset
@@ -156,8 +156,8 @@ BEGIN
                 ) d LIMIT p_limit
             ) RETURNING *
         )
-        SELECT tenant_id, jsonb_agg(to_jsonb(due) ORDER BY due.due, due.id) AS jobs, count(*) AS jobs_count
-        FROM due GROUP BY tenant_id
+        SELECT tenant_id, jsonb_agg(to_jsonb(fired) ORDER BY fired.due, fired.id) AS jobs, count(*) AS jobs_count
+        FROM fired GROUP BY tenant_id
     LOOP
         PERFORM defer_jobs(v_due.tenant_id, v_due.jobs);
         v_fired := v_fired + v_due.jobs_count;
