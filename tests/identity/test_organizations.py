@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from tests.builders import Tenant, a_tenant, allowed, an_actor
 
 from chandlery.engine.errors import SessionEnded
 from chandlery.engine.unit_of_work import Engine, Meter
@@ -37,6 +36,7 @@ from chandlery.identity.organizations import (
 from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.errors import PermissionMissing, VersionStale
 from chandlery.kernel.page import PageRequest, decode_cursor
+from tests.builders import Tenant, a_tenant, allowed, an_actor
 from tests.conftest import NOW
 
 

@@ -174,14 +174,14 @@ class _PatientConnector(PsycopgConnector):
     async def execute_query_async(self, query: LiteralString, **arguments: Any) -> None:
         for pause in (0.1, 0.5, 1.0, 2.0, 4.0):
             try:
-                return await super().execute_query_async(query, **arguments)
+                await super().execute_query_async(query, **arguments)
+                return
             except ConnectorException as error:
                 if not isinstance(error.__cause__, psycopg.OperationalError):
                     log.warning("job_not_ours_any_more", error=repr(error.__cause__))
-                    return None
+                    return
                 await asyncio.sleep(pause)
         self.give_up()
-        return None
 
 
 def _procrastinate(engine: Engine, tasks: Mapping[str, Task], connector: PsycopgConnector) -> App:
