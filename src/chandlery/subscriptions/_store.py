@@ -89,11 +89,4 @@ def find(
 
 
 def _read(row: Row) -> Subscription:
-    (
-        (subscription_id, customer_id, order_id, line_id, plan_id),
-        described,
-        (status, *rest),
-    ) = row[:5], row[5:12], row[12:]
-    return Subscription(
-        subscription_id, customer_id, order_id, line_id, plan_id, *described, Status(status), *rest
-    )
+    return Subscription(*(*row[:12], Status(row[12]), *row[13:]))
