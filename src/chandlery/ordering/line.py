@@ -76,11 +76,14 @@ class Line:
     def _paid(self, viewer: OrganizationId) -> LinePrice | None:
         return next((price for price in self.prices if price.recipient_id == viewer), None)
 
+    def seen_by(self, party: OrganizationId) -> Line:
+        return replace(self, prices=tuple(price for price in self.prices if price.concerns(party)))
+
     def submit(self) -> Line:
         return self.become(LineStatus.SUBMITTED, waiting_for=WaitingFor.WORKER)
 
-    def cancel(self) -> Line:
-        return self.become(LineStatus.CANCELLED)
+    def cancel(self, reason: str | None = None) -> Line:
+        return self.become(LineStatus.CANCELLED, reason)
 
     def become(
         self,

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import VersionStale
 from chandlery.kernel.ids import LineId, OrderId, OrganizationId
 from chandlery.kernel.money import Money, total
 from chandlery.ordering.errors import (
     DraftExpired,
-    DraftFull,
     LinesUnderWay,
     LineUnknown,
     OrderFinished,
@@ -67,6 +67,12 @@ class Order:
                 return line
         raise LineUnknown(given=str(line_id))
 
+    def seen_by(self, actor: Actor) -> Order:
+        """With those prices only that the actor is a party to: what the database would show it."""
+        if actor.is_system:
+            return self
+        return replace(self, lines=tuple(line.seen_by(actor.organization_id) for line in self.lines))
+
     @property
     def next_position(self) -> int:
         return max((line.position for line in self.lines), default=0) + 1
@@ -77,23 +83,24 @@ class Order:
             raise VersionStale(given=str(expected), version=str(self.version))
         return self
 
-    def open_for_change(self, now: datetime) -> Order:
-        """Itself, if it is a draft that has not expired."""
+    def as_draft(self) -> Order:
+        """Itself, if it is a draft."""
         if self.status is not OrderStatus.DRAFT:
             raise OrderNotDraft(given=self.status, status=self.status)
+        return self
+
+    def open_for_change(self, now: datetime) -> Order:
+        """Itself, if it is a draft that has not expired."""
+        self.as_draft()
         if self.expires_at is not None and self.expires_at <= now:
             raise DraftExpired(given=self.number)
         return self
 
-    def with_lines(self, lines: Sequence[Line]) -> Order:
-        """The draft with these lines added, or in the place of those with the same ids."""
-        known = {line.id for line in self.lines}
-        changed = {line.id: line for line in lines}
-        added = tuple(line for line in lines if line.id not in known)
-        kept = tuple(changed.get(line.id, line) for line in self.lines)
-        if len(kept) + len(added) > MAX_LINES:
-            raise DraftFull
-        return self._next(lines=kept + added)
+    def with_line(self, line: Line) -> Order:
+        """The draft with this line added, or in the place of the one with the same id."""
+        if any(own.id == line.id for own in self.lines):
+            return self._next(lines=tuple(line if own.id == line.id else own for own in self.lines))
+        return self._next(lines=(*self.lines, line))
 
     def without_line(self, line_id: LineId) -> Order:
         dropped = self.line(line_id)
@@ -111,15 +118,16 @@ class Order:
             expires_at=None,
         )
 
-    def cancel(self, now: datetime) -> Order:
+    def cancel(self, now: datetime, reason: str | None = None) -> Order:
         """The order with every line cancelled that is not completed."""
         if self.status in FINISHED:
             raise OrderFinished(given=self.status, status=self.status)
         under_way = [line for line in self.lines if line.status in UNDER_WAY]
         if under_way:
             raise LinesUnderWay(given=", ".join(f"line {line.position} {line.status}" for line in under_way))
+        kept = (LineStatus.COMPLETED, LineStatus.CANCELLED)
         return self._following(
-            tuple(line if line.status is LineStatus.COMPLETED else line.cancel() for line in self.lines), now
+            tuple(line if line.status in kept else line.cancel(reason) for line in self.lines), now
         )
 
     def progressed(self, line: Line, now: datetime) -> Order:

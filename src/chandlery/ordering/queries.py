@@ -11,11 +11,12 @@ from chandlery.kernel.ids import OrderId
 from chandlery.kernel.page import Page, PageRequest, page_of
 from chandlery.ordering._store import lists
 from chandlery.ordering._store import orders as store
+from chandlery.ordering._store.lists import tenants_with_expired_drafts
 from chandlery.ordering.filters import OrderFilter
 from chandlery.ordering.history import Entry
 from chandlery.ordering.order import Order
 
-__all__ = ["Entry", "FindOrders", "OrderFilter", "OrderHistory", "find_orders", "get_order", "history"]
+__all__ = ["Entry", "FindOrders", "OrderFilter", "OrderHistory", "find_orders", "get_order", "history", "tenants_with_expired_drafts"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,9 @@ _decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 
 
 def decode(row: Row) -> Order:
-    return Order(*row[:8], OrderStatus(row[8]), *row[9:-1], lines=_decode_lines(row[-1]) if row[-1] else ())
+    *header, lines = row
+    header[8] = OrderStatus(header[8])
+    return Order(*header, _decode_lines(lines) if lines else ())
 
 
 def order_query(order_id: OrderId) -> Query[Order]:
