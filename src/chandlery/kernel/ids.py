@@ -27,7 +27,7 @@ PlanId = NewType("PlanId", UUID)
 PriceRuleId = NewType("PriceRuleId", UUID)
 OrderId = NewType("OrderId", UUID)
 LineId = NewType("LineId", UUID)
-AttemptId = NewType("AttemptId", UUID)
+ProvisioningId = NewType("ProvisioningId", UUID)
 SubscriptionId = NewType("SubscriptionId", UUID)
 EventId = NewType("EventId", UUID)
 
