@@ -108,11 +108,11 @@ class Performs(Protocol):
     async def read(self, actor: Actor, use_case: ReadCase[C, T], command: C) -> T: ...
 
 
-async def _no_token(token: str, head: Head) -> Actor:
+async def _no_token(_token: str, _head: Head) -> Actor:
     raise NotImplementedError("the house was built without token verification")
 
 
-async def _no_origin(origin: str) -> bool:
+async def _no_origin(_origin: str) -> bool:
     return False
 
 
