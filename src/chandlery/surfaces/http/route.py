@@ -125,7 +125,7 @@ class House:
     urls: PublicUrls = PublicUrls()  # noqa: RUF009 - frozen
     allows_origin: Callable[[str], Awaitable[bool]] = _no_origin
     checks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    """What has to be in order for the server to be ready; a check raises when it is not."""
+    """What has to be in order for the server to be ready; a check raises a fault when it is not."""
     seconds: Callable[[], float] = time.monotonic
     wired: Any = None
 
