@@ -42,10 +42,6 @@ class Body(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """What a request's body or query string is made of: unknown fields are refused, never dropped."""
 
 
-class Lenient(msgspec.Struct, kw_only=True):
-    """The same for dialects whose clients send more than we know."""
-
-
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _STEP = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
@@ -64,24 +60,19 @@ async def read_body(receive: Callable[[], Awaitable[Any]], head: Head, max_bytes
     declared = head.headers.get(b"content-length", b"")
     if declared.isdigit() and (len(declared) > 15 or int(declared) > max_bytes):
         raise BodyTooLarge(given=f"{declared.decode()[:20]} bytes, at most {max_bytes} are accepted")
-    message = await receive()
-    if not message.get("more_body"):
-        first: bytes = message.get("body", b"")
-        if len(first) > max_bytes:
-            raise BodyTooLarge(given=f"more than {max_bytes} bytes")
-        return first
-    chunks = [message["body"]]
-    size = len(chunks[0])
+    chunks: list[bytes] = []
+    size, more = 0, True
     try:
         async with asyncio.timeout(BODY_SECONDS):
-            while message.get("more_body"):
+            while more:
                 message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise BodyUnreadable
+                if message["type"] == "http.disconnect":  # half a request is none
+                    raise BodyUnreadable(given="the connection ended early")
                 chunks.append(message.get("body", b""))
                 size += len(chunks[-1])
                 if size > max_bytes:
                     raise BodyTooLarge(given=f"more than {max_bytes} bytes")
+                more = message.get("more_body", False)
     except TimeoutError:
         raise BodyUnreadable(given=f"not complete after {BODY_SECONDS} seconds") from None
     return b"".join(chunks)
@@ -137,7 +128,7 @@ class QueryDecoder:
         self._dry_run = dry_run
         self._strict = strict
         self._lists = _list_fields(self._type)
-        self._known = {name: None for name in self._type.__struct_encode_fields__}
+        self._known = dict.fromkeys(self._type.__struct_encode_fields__)
 
     def __call__(self, query: bytes) -> tuple[Any, bool]:
         """The parameters, and whether this is a dry run."""

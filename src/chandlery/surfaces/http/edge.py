@@ -123,7 +123,8 @@ class Edge:
 
     async def __call__(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            return await self._not_http(scope, receive, send)
+            await self._not_http(scope, receive, send)
+            return
         started = self._seconds()
         head = head_of(scope, self._plain_path(scope))
         exchange = _Exchange(head, receive)
@@ -134,7 +135,7 @@ class Edge:
             reply = await self._serve(exchange)
         except Fault as fault:
             reply = self._surface.dialect.refuse(fault, head)
-        except Exception:  # noqa: BLE001 - the edge of the app: logged, and never shown
+        except Exception:  # edge: a bug of ours is logged, and never shown
             _log.exception("request failed", request_id=head.request_id, surface=self._surface.name)
             reply = self._surface.dialect.refuse(InternalError(), head)
         entry = exchange.entry
@@ -259,7 +260,7 @@ async def _discard(message: Any) -> None:
     """What Litestar would say of an unknown path; the dialect says it instead."""
 
 
-def _not_found(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+def _not_found(_request: Request[Any, Any, Any], _error: Exception) -> Response[bytes]:
     return Response(b"")
 
 

@@ -27,16 +27,16 @@ def documents(surface: Surface, urls: PublicUrls) -> tuple[Route, ...]:
         return document(surface, urls)
 
     as_json = cache(lambda: msgspec.json.format(msgspec.json.encode(made())))
-    as_yaml = cache(lambda: ("\n".join(_yaml(made(), "")) + "\n").encode())
+    as_yaml = cache(lambda: "".join(f"{line}\n" for line in _yaml(made(), "")).encode())
     as_page = cache(lambda: reference.page(made()))
 
-    async def openapi_json(call: Call) -> Reply:
+    async def openapi_json(_call: Call) -> Reply:
         return Reply(as_json(), media_type="application/json")
 
-    async def openapi_yaml(call: Call) -> Reply:
+    async def openapi_yaml(_call: Call) -> Reply:
         return Reply(as_yaml(), media_type="application/yaml")
 
-    async def docs(call: Call) -> Reply:
+    async def docs(_call: Call) -> Reply:
         body, policy = as_page()
         return Reply(body, headers=policy, media_type="text/html; charset=utf-8")
 

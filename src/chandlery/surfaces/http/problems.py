@@ -143,7 +143,7 @@ def _alternative(arguments: tuple[Any, ...], value: Any) -> Any:
 
 def _fits(kind: Any, value: Any) -> bool:
     if isinstance(value, dict):
-        return kind is dict or isinstance(kind, type) and issubclass(kind, msgspec.Struct)
+        return kind is dict or (isinstance(kind, type) and issubclass(kind, msgspec.Struct))
     if isinstance(value, list):
         return kind in (list, set, frozenset, tuple)
     is_container = kind in (dict, list, set, frozenset, tuple)

@@ -108,11 +108,11 @@ class Performs(Protocol):
     async def read(self, actor: Actor, use_case: ReadCase[C, T], command: C) -> T: ...
 
 
-async def _no_token(token: str, head: Head) -> Actor:
+async def _no_token(_token: str, _head: Head) -> Actor:
     raise NotImplementedError("the house was built without token verification")
 
 
-async def _no_origin(origin: str) -> bool:
+async def _no_origin(_origin: str) -> bool:
     return False
 
 
@@ -125,7 +125,7 @@ class House:
     urls: PublicUrls = PublicUrls()  # noqa: RUF009 - frozen
     allows_origin: Callable[[str], Awaitable[bool]] = _no_origin
     checks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
-    """What has to be in order for the server to be ready; a check raises when it is not."""
+    """What has to be in order for the server to be ready; a check raises a fault when it is not."""
     seconds: Callable[[], float] = time.monotonic
     wired: Any = None
 
