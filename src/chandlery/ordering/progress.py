@@ -37,7 +37,9 @@ async def record(unit: Unit, actor: Actor, command: LineProgress) -> Order:
     actor.require(permissions.FULFILMENT_OPERATE)
     before = await load_for_change(unit, command.order_id)
     if command.status in (LineStatus.SUBMITTED, LineStatus.CANCELLED):
-        raise LineNotReady(given=f"progress to {command.status}")  # checking out and cancelling are other verbs
+        raise LineNotReady(
+            given=f"progress to {command.status}"
+        )  # checking out and cancelling are other verbs
     was = before.line(command.line_id)
     line = was.become(
         command.status, command.reason, command.waiting_for, command.due, command.subscription_id
