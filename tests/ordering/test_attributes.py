@@ -45,7 +45,11 @@ def test_attributes_that_cannot_be_kept_are_named(attributes: dict[str, Any], fi
     assert [(problem.field, problem.code) for problem in attribute_problems(attributes)] == [(field, code)]
 
 
-@given(st.dictionaries(st.sampled_from(["erp", "crm", "shop-1"]), st.dictionaries(st.text("xyz"), JSON, max_size=3)))
+@given(
+    st.dictionaries(
+        st.sampled_from(["erp", "crm", "shop-1"]), st.dictionaries(st.text("xyz"), JSON, max_size=3)
+    )
+)
 def test_any_json_within_bounds_is_kept(attributes: dict[str, Any]) -> None:
     assert attribute_problems(attributes) == []
 

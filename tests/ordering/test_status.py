@@ -107,7 +107,11 @@ def test_a_finished_line_stays_as_it_is() -> None:
 
 def test_a_waiting_line_says_why_and_for_whom() -> None:
     line = a_line(P).become(P, "vendor is busy", WaitingFor.WORKER, NOW + timedelta(minutes=5))
-    assert (line.reason, line.waiting_for, line.due) == ("vendor is busy", "worker", NOW + timedelta(minutes=5))
+    assert (line.reason, line.waiting_for, line.due) == (
+        "vendor is busy",
+        "worker",
+        NOW + timedelta(minutes=5),
+    )
     assert line.become(C) == replace(line, status=C, reason=None, waiting_for=None, due=None)
 
 
@@ -152,7 +156,9 @@ amounts = st.lists(
 def test_totals_are_the_exact_sum_of_the_viewers_own_steps(
     sold: list[tuple[Decimal, int]], bought: list[tuple[Decimal, int]]
 ) -> None:
-    def price(step: int, issuer: OrganizationId, recipient: OrganizationId, rate: Decimal, count: int) -> LinePrice:
+    def price(
+        step: int, issuer: OrganizationId, recipient: OrganizationId, rate: Decimal, count: int
+    ) -> LinePrice:
         return LinePrice(step, issuer, recipient, rate, owed(rate, count, "USD").minor, "USD")
 
     lines = tuple(
@@ -234,5 +240,7 @@ class LifeOfAnOrder(RuleBasedStateMachine):
                 self.order.as_draft()
 
 
-LifeOfAnOrder.TestCase.settings = settings(max_examples=100, stateful_step_count=25, deadline=None, derandomize=True)
+LifeOfAnOrder.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=25, deadline=None, derandomize=True
+)
 test_the_life_of_an_order = LifeOfAnOrder.TestCase

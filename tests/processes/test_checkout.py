@@ -55,7 +55,9 @@ async def test_a_placed_order_waits_for_the_worker_and_never_expires(engine: Eng
     assert (submitted.at, submitted.data) == (LATER, {"number": order.number, "lines": 2})
 
 
-async def test_a_preview_is_the_same_call_and_leaves_everything_as_it_was(engine: Engine, owner: Owner) -> None:
+async def test_a_preview_is_the_same_call_and_leaves_everything_as_it_was(
+    engine: Engine, owner: Owner
+) -> None:
     shop = a_shop(owner)
     draft = await a_draft(engine, shop, some("suite-basic", 5))
     preview = (await engine.perform(shop.reseller, checkout, Submit(draft.id), dry_run=True)).result
@@ -81,7 +83,9 @@ async def test_everything_that_stands_in_the_way_is_named_at_once(engine: Engine
     shop = a_shop(owner)
     region = {"name": "region", "kind": "choice", "allowed": ("eu", "us"), "required": False}
     vm = a_plan(owner, shop.tenant, PlanSpec(sku="vm", characteristics=(region,)))
-    draft = await a_draft(engine, shop, some("suite-basic", 5), some("dock", 3), some("vm", 1, region="eu"), some("dock"))
+    draft = await a_draft(
+        engine, shop, some("suite-basic", 5), some("dock", 3), some("vm", 1, region="eu"), some("dock")
+    )
     owner.execute("UPDATE plans SET status = 'retired' WHERE id = %s", (shop.plans["suite-basic"],))
     owner.execute("UPDATE plans SET max_quantity = 2 WHERE id = %s", (shop.plans["dock"],))
     owner.execute("UPDATE characteristics SET allowed = ARRAY['us'] WHERE plan_id = %s", (vm,))
@@ -134,7 +138,9 @@ async def test_nothing_is_placed_for_a_customer_suspended_since(engine: Engine, 
         await engine.perform(shop.reseller, checkout, Submit(draft.id))
 
 
-async def test_placing_needs_a_permission_of_its_own_and_an_order_of_ones_own(engine: Engine, owner: Owner) -> None:
+async def test_placing_needs_a_permission_of_its_own_and_an_order_of_ones_own(
+    engine: Engine, owner: Owner
+) -> None:
     shop, other = a_shop(owner), a_shop(owner)
     draft = await a_draft(engine, shop, some())
     with pytest.raises(PermissionMissing) as refused:
@@ -154,10 +160,7 @@ async def test_a_hundred_equal_checkouts_under_one_key_place_one_order(
         engine, triggers={"order.submitted": lambda event: Job("fulfil", {"order_id": str(event.subject_id)})}
     )
     outcomes = await asyncio.gather(
-        *(
-            fulfilling.perform(shop.reseller, checkout, Submit(draft.id), once=once("key"))
-            for _ in range(100)
-        )
+        *(fulfilling.perform(shop.reseller, checkout, Submit(draft.id), once=once("key")) for _ in range(100))
     )
     assert {outcome.answer for outcome in outcomes} == {draft.number.encode()}
     assert sum(not outcome.replayed for outcome in outcomes) == 1
@@ -167,7 +170,9 @@ async def test_a_hundred_equal_checkouts_under_one_key_place_one_order(
     assert owner.execute(jobs, (str(draft.id),)).fetchone() == (1,)
 
 
-async def test_of_two_checkouts_under_two_keys_one_finds_no_draft_any_more(engine: Engine, owner: Owner) -> None:
+async def test_of_two_checkouts_under_two_keys_one_finds_no_draft_any_more(
+    engine: Engine, owner: Owner
+) -> None:
     shop = a_shop(owner)
     draft = await a_draft(engine, shop, some())
     outcomes = await asyncio.gather(
@@ -193,7 +198,9 @@ async def test_a_line_added_during_checkout_is_in_the_order_or_refused(engine: E
         assert len(order.lines) == (1 if isinstance(added, OrderNotDraft) else 2)
 
 
-async def test_what_a_checkout_costs_in_round_trips(engine: Engine, owner: Owner, meters: list[Meter]) -> None:
+async def test_what_a_checkout_costs_in_round_trips(
+    engine: Engine, owner: Owner, meters: list[Meter]
+) -> None:
     shop = a_shop(owner)
     draft = await a_draft(engine, shop, some(), some("dock"))
     await engine.perform(shop.reseller, checkout, Submit(draft.id), once=once("k"))

@@ -28,7 +28,9 @@ def stored(owner: Owner, *ids: OrderId) -> list[bool]:
     return [order_id in found for order_id in ids]
 
 
-async def test_drafts_whose_time_is_over_are_deleted_and_nothing_else_is(engine: Engine, owner: Owner) -> None:
+async def test_drafts_whose_time_is_over_are_deleted_and_nothing_else_is(
+    engine: Engine, owner: Owner
+) -> None:
     shop = a_shop(owner)
     due = (await a_draft(engine, shop, some(), some("dock"), expires_after=timedelta(hours=1))).id
     later = (await a_draft(engine, shop, some(), expires_after=timedelta(hours=1, seconds=1))).id
@@ -77,7 +79,9 @@ async def test_a_sweep_is_bounded(engine: Engine, owner: Owner) -> None:
     assert stored(owner, *drafts) == [False, False, True]
 
 
-async def test_a_draft_that_somebody_is_changing_is_left_for_the_next_time(engine: Engine, owner: Owner) -> None:
+async def test_a_draft_that_somebody_is_changing_is_left_for_the_next_time(
+    engine: Engine, owner: Owner
+) -> None:
     shop = a_shop(owner)
     draft = await a_draft(engine, shop, some())
     with owner.transaction():
