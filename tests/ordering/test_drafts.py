@@ -12,9 +12,8 @@ from chandlery.catalog.offers import PlanRef
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.identity import permissions
 from chandlery.identity.errors import OrganizationUnknown
-from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Fault, PermissionMissing, VersionStale
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId, new_id
+from chandlery.kernel.ids import LineId, OrganizationId, new_id
 from chandlery.kernel.money import Money
 from chandlery.ordering.checkout import Submit, submit
 from chandlery.ordering.drafts import (
@@ -119,8 +118,10 @@ async def test_a_reseller_sees_what_it_charges_and_what_that_costs_it(engine: En
     me = shop.reseller.organization_id
     # 8.00 from the vendor, 8.80 from the operator, 13.20 for the customer; the dock 112.00, 123.20, 184.80.
     price, cost = order.lines[0].price(me), order.lines[0].cost(me)
-    assert price is not None and (str(price.rate), price.amount) == ("13.20", Money(6600, "USD"))
-    assert cost is not None and (str(cost.rate), cost.amount) == ("8.80", Money(4400, "USD"))
+    assert price is not None
+    assert (str(price.rate), price.amount) == ("13.20", Money(6600, "USD"))
+    assert cost is not None
+    assert (str(cost.rate), cost.amount) == ("8.80", Money(4400, "USD"))
     assert order.totals(me) == Totals(Money(6600 + 18480, "USD"), Money(4400 + 12320, "USD"))
 
 

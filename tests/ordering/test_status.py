@@ -221,10 +221,12 @@ class LifeOfAnOrder(RuleBasedStateMachine):
     def the_order_follows_its_lines(self) -> None:
         statuses = [line.status for line in self.order.lines]
         if self.order.status is OrderStatus.DRAFT:
-            assert set(statuses) == {D} and self.order.submitted_at is None
+            assert set(statuses) == {D}
+            assert self.order.submitted_at is None
         else:
             assert self.order.status is derive_status(statuses)
-            assert self.order.submitted_at is not None and self.order.expires_at is None
+            assert self.order.submitted_at is not None
+            assert self.order.expires_at is None
         assert (self.order.status is OrderStatus.COMPLETED) == (self.order.completed_at is not None)
 
     @invariant()
