@@ -12,8 +12,6 @@ from typing import Any, Self
 
 import psycopg
 import pytest
-from tests.builders import Tenant
-from tests.conftest import NOW
 
 from chandlery.engine.database import Pool
 from chandlery.engine.jobs import Job
@@ -30,6 +28,8 @@ from chandlery.engine.unit_of_work import Engine, Unit
 from chandlery.engine.worker import Periodic, WorkerSettings, run_worker
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import TenantId, new_id
+from tests.builders import Tenant
+from tests.conftest import NOW
 
 Owner = psycopg.Connection[Any]
 QUICK = WorkerSettings(
@@ -266,7 +266,7 @@ async def test_a_worker_comes_back_when_the_database_has_thrown_it_out(
         note.enough.clear()
         await queue(engine, tenant, Job("note", {"what": "after"}))
         await note.enough.wait()
-    assert note.ran[0] == "before" and note.ran[-1] == "after"
+    assert (note.ran[0], note.ran[-1]) == ("before", "after")
 
 
 _VICTIM = """

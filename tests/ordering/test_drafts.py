@@ -12,9 +12,8 @@ from chandlery.catalog.offers import PlanRef
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.identity import permissions
 from chandlery.identity.errors import OrganizationUnknown
-from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Fault, PermissionMissing, VersionStale
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId, new_id
+from chandlery.kernel.ids import LineId, OrganizationId, new_id
 from chandlery.kernel.money import Money
 from chandlery.ordering.checkout import Submit, submit
 from chandlery.ordering.drafts import (
@@ -71,7 +70,9 @@ async def test_a_new_draft_is_empty_and_expires_in_seven_days(engine: Engine, ow
 
 async def test_a_draft_can_be_told_when_to_expire_or_not_to(engine: Engine, owner: Owner) -> None:
     shop = a_shop(owner)
-    assert (await a_draft(engine, shop, expires_after=timedelta(hours=1))).expires_at == NOW + timedelta(hours=1)
+    assert (await a_draft(engine, shop, expires_after=timedelta(hours=1))).expires_at == NOW + timedelta(
+        hours=1
+    )
     assert (await a_draft(engine, shop, expires_after=None)).expires_at is None
 
 
@@ -80,7 +81,7 @@ async def test_a_draft_is_in_the_currency_of_its_customer_unless_told_otherwise(
 ) -> None:
     shop = a_shop(owner)
     owner.execute(
-        "UPDATE organizations SET attributes = '{\"currency\": \"EUR\"}' WHERE id = %s",
+        'UPDATE organizations SET attributes = \'{"currency": "EUR"}\' WHERE id = %s',
         (shop.customer.organization_id,),
     )
     assert (await a_draft(engine, shop)).currency == "EUR"
@@ -89,7 +90,9 @@ async def test_a_draft_is_in_the_currency_of_its_customer_unless_told_otherwise(
 
 async def test_a_draft_with_lines_at_once_reads_back_as_it_was_answered(engine: Engine, owner: Owner) -> None:
     shop = a_shop(owner)
-    order = await a_draft(engine, shop, some("suite-basic", 5), some("dock", 2), attributes={"erp": {"ref": 9}})
+    order = await a_draft(
+        engine, shop, some("suite-basic", 5), some("dock", 2), attributes={"erp": {"ref": 9}}
+    )
     first, second = order.lines
     assert (first.position, first.plan_code, first.quantity, first.status) == (
         1,
@@ -115,8 +118,10 @@ async def test_a_reseller_sees_what_it_charges_and_what_that_costs_it(engine: En
     me = shop.reseller.organization_id
     # 8.00 from the vendor, 8.80 from the operator, 13.20 for the customer; the dock 112.00, 123.20, 184.80.
     price, cost = order.lines[0].price(me), order.lines[0].cost(me)
-    assert price is not None and (str(price.rate), price.amount) == ("13.20", Money(6600, "USD"))
-    assert cost is not None and (str(cost.rate), cost.amount) == ("8.80", Money(4400, "USD"))
+    assert price is not None
+    assert (str(price.rate), price.amount) == ("13.20", Money(6600, "USD"))
+    assert cost is not None
+    assert (str(cost.rate), cost.amount) == ("8.80", Money(4400, "USD"))
     assert order.totals(me) == Totals(Money(6600 + 18480, "USD"), Money(4400 + 12320, "USD"))
 
 
@@ -206,7 +211,9 @@ async def test_every_problem_of_the_header_and_of_all_lines_is_named_at_once(
     ]
 
 
-async def test_a_currency_that_is_none_is_refused_with_the_rest_of_the_header(engine: Engine, owner: Owner) -> None:
+async def test_a_currency_that_is_none_is_refused_with_the_rest_of_the_header(
+    engine: Engine, owner: Owner
+) -> None:
     shop = a_shop(owner)
     with pytest.raises(OrderInvalid) as refused:
         await a_draft(engine, shop, some(), currency="usd", po_number="x" * 101)
@@ -238,7 +245,9 @@ async def test_a_quantity_is_between_one_and_a_thousand_million(
 
 async def test_characteristics_are_checked_against_the_plan(engine: Engine, owner: Owner) -> None:
     shop = a_shop(owner)
-    spec = PlanSpec(sku="vm", characteristics=({"name": "region", "kind": "choice", "allowed": ("eu", "us")},))
+    spec = PlanSpec(
+        sku="vm", characteristics=({"name": "region", "kind": "choice", "allowed": ("eu", "us")},)
+    )
     a_plan(owner, shop.tenant, spec)
     order = await a_draft(engine, shop)
 
@@ -324,11 +333,15 @@ async def test_the_header_of_a_draft_can_be_changed(engine: Engine, owner: Owner
     assert await change(po_number="") == (None, {"erp": {"c": [True, None, "x"]}}, 4)
 
 
-async def test_all_attributes_of_an_order_together_stay_within_the_bounds(engine: Engine, owner: Owner) -> None:
+async def test_all_attributes_of_an_order_together_stay_within_the_bounds(
+    engine: Engine, owner: Owner
+) -> None:
     shop = a_shop(owner)
     order = await a_draft(engine, shop, attributes={"a": {"x": "y" * 9000}})
     with pytest.raises(OrderInvalid) as refused:
-        await engine.perform(shop.reseller, change_draft, ChangeDraft(order.id, attributes={"b": {"x": "y" * 9000}}))
+        await engine.perform(
+            shop.reseller, change_draft, ChangeDraft(order.id, attributes={"b": {"x": "y" * 9000}})
+        )
     assert fields(refused.value) == [("attributes", "unfit")]
 
 
@@ -388,7 +401,9 @@ async def test_a_deleted_draft_takes_lines_and_prices_with_it(engine: Engine, ow
     order = await a_draft(engine, shop, some(), some("dock"))
     await engine.perform(shop.reseller, delete_draft, DeleteDraft(order.id, expected_version=1))
     for table in ("order_lines", "order_line_prices"):
-        assert owner.execute(f"SELECT count(*) FROM {table} WHERE order_id = %s", (order.id,)).fetchone() == (0,)
+        assert owner.execute(f"SELECT count(*) FROM {table} WHERE order_id = %s", (order.id,)).fetchone() == (
+            0,
+        )
 
 
 async def test_unknown_lines_and_foreign_orders_do_not_exist(engine: Engine, owner: Owner) -> None:
@@ -460,7 +475,9 @@ async def test_of_two_changes_to_the_same_version_one_is_refused(engine: Engine,
     order = await a_draft(engine, shop)
     outcomes = await asyncio.gather(
         *(
-            engine.perform(shop.reseller, add_line, AddLine(order.id, PlanRef(sku="dock"), expected_version=1))
+            engine.perform(
+                shop.reseller, add_line, AddLine(order.id, PlanRef(sku="dock"), expected_version=1)
+            )
             for _ in range(2)
         ),
         return_exceptions=True,

@@ -14,8 +14,8 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from chandlery.engine.database import JOBS_ROLE, POOL_WAIT_SECONDS, Pool, conninfo_as
-from chandlery.engine.jobs import Task
 from chandlery.engine.statements import Row
+from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
 from chandlery.kernel.ids import TenantId
 

@@ -24,7 +24,6 @@ from procrastinate.jobs import DeleteJobCondition, Job
 from procrastinate.worker import Worker
 
 from chandlery.engine.database import Pool
-from chandlery.engine.jobs import PeriodicTask, Task
 from chandlery.engine.queue import (
     MOST_RUNS,
     fire_timers,
@@ -33,6 +32,7 @@ from chandlery.engine.queue import (
     recover_stalled_jobs,
     task_args,
 )
+from chandlery.engine.tasks import PeriodicTask, Task
 from chandlery.engine.unit_of_work import Engine
 from chandlery.kernel.errors import Unavailable
 from chandlery.kernel.ids import TenantId
@@ -175,12 +175,12 @@ class _PatientConnector(PsycopgConnector):
         for pause in (0.1, 0.5, 1.0, 2.0, 4.0):
             try:
                 await super().execute_query_async(query, **arguments)
-                return
             except ConnectorException as error:
-                if not isinstance(error.__cause__, psycopg.OperationalError):
-                    log.warning("job_not_ours_any_more", error=repr(error.__cause__))
-                    return
-                await asyncio.sleep(pause)
+                if isinstance(error.__cause__, psycopg.OperationalError):
+                    await asyncio.sleep(pause)
+                    continue
+                log.warning("job_not_ours_any_more", error=repr(error.__cause__))
+            return
         self.give_up()
 
 

@@ -22,7 +22,7 @@ class CallbackUnreadable(Invalid):
 
 
 class CallbackNotAuthentic(Unauthenticated):
-    """The signature does not fit body, id and timestamp, or is older than five minutes; sign anew with the shared key."""
+    """The signature does not fit body, id and timestamp, or is too old; sign anew with the shared key."""
 
 
 class FaultUnknown(Invalid):

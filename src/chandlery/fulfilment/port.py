@@ -15,7 +15,7 @@ from chandlery.kernel.ids import OrganizationId, TenantId
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is wanted. `reference` is ours and the same however often it is sent; `account` is whose deal it is under."""
+    """What is wanted. `reference` is ours and the same in every attempt; `account` is whose deal it is under."""
 
     reference: str
     account: TenantId
@@ -79,5 +79,8 @@ class Provider(Protocol):
     async def cancel(self, request: Request) -> Outcome: ...
 
     async def query(self, account: TenantId, reference: str) -> Outcome | None:
-        """What became of the request with our reference; None when the vendor has never seen it."""
+        """What became of the request with our reference; None when the vendor has never seen it.
+
+        `Failed` here says that the request has failed; a question that could not be put is `Unknown`.
+        """
         ...

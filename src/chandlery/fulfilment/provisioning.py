@@ -126,7 +126,7 @@ class Provisioning:
                 wait = policy.wait(self.reference, self.attempts, retry_after)
                 return replace(heard, state=State.RETRYING, reason=reason, next_at=now + wait)
             case Unknown(reason):
-                return heard._unanswered(reason, now, policy)
+                return heard.unanswered(reason, now, policy)
 
     def never_seen(self, now: datetime, policy: RetryPolicy) -> Provisioning:
         """The vendor, asked, knows nothing of it: then it may be sent, once no earlier request can still arrive."""
@@ -160,7 +160,8 @@ class Provisioning:
             )
         return replace(self, state=State.REFUSED, reason=outcome.reason, next_at=None)
 
-    def _unanswered(self, reason: str, now: datetime, policy: RetryPolicy) -> Provisioning:
+    def unanswered(self, reason: str, now: datetime, policy: RetryPolicy) -> Provisioning:
+        """Nobody knows; the vendor is asked again, a bounded number of times."""
         queries = self.queries + 1
         next_at = now + policy.wait(self.reference, queries)
         if self.state is State.ACCEPTED:  # it has it; not being able to ask is no news

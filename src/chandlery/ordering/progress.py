@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from chandlery.engine.statements import Query
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import LineId, OrderId, SubscriptionId
 from chandlery.ordering import events
 from chandlery.ordering._store import orders as store
-from chandlery.ordering.drafts import load_for_change
 from chandlery.ordering.errors import LineNotReady
 from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, WaitingFor
 
-__all__ = ["LineProgress", "record"]
+__all__ = ["LineProgress", "advance", "record", "to_advance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,25 +33,36 @@ class LineProgress:
     subscription_id: SubscriptionId | None = None
 
 
+def to_advance(order_id: OrderId) -> tuple[Query[OrderId], Query[Order]]:
+    """Locks the order and reads it: for a story that fetches more in the same round trip, then calls `advance`."""
+    return store.lock_order(order_id), store.order_query(order_id)
+
+
 async def record(unit: Unit, actor: Actor, command: LineProgress) -> Order:
     """Move a line on, and the order with it. Recording the same again changes nothing, as a step may run twice."""
     actor.require(permissions.FULFILMENT_OPERATE)
-    before = await load_for_change(unit, command.order_id)
-    if command.status in (LineStatus.SUBMITTED, LineStatus.CANCELLED):
-        raise LineNotReady(
-            given=f"progress to {command.status}"
-        )  # checking out and cancelling are other verbs
-    was = before.line(command.line_id)
-    line = was.become(
-        command.status, command.reason, command.waiting_for, command.due, command.subscription_id
-    )
-    after = before.progressed(line, unit.now)
-    if after is before:
-        return before
-    unit.write(store.save_order(after, (line,)))
-    retrying = was.status is line.status is LineStatus.IN_PROGRESS
-    if retrying or line.status is not was.status:
-        unit.emit(events.of_progress(after, line, retrying))
-    for event in events.of_status(before, after):
-        unit.emit(event)
-    return after
+    _, before = await unit.fetch(*to_advance(command.order_id))
+    return advance(unit, actor, before, (command,))
+
+
+def advance(unit: Unit, actor: Actor, before: Order, steps: Sequence[LineProgress]) -> Order:
+    """Move lines of an order that this unit has locked, in this order, and save them together."""
+    actor.require(permissions.FULFILMENT_OPERATE)
+    order, moved = before, {}
+    for step in steps:
+        if step.status in (LineStatus.SUBMITTED, LineStatus.CANCELLED):
+            raise LineNotReady(given=f"progress to {step.status}")  # checking out and cancelling are other verbs
+        was = order.line(step.line_id)
+        line = was.become(step.status, step.reason, step.waiting_for, step.due, step.subscription_id)
+        after = order.progressed(line, unit.now)
+        if after is order:
+            continue
+        retrying = was.status is line.status is LineStatus.IN_PROGRESS
+        if retrying or line.status is not was.status:
+            unit.emit(events.of_progress(after, line, retrying))
+        for event in events.of_status(order, after):
+            unit.emit(event)
+        order, moved[line.id] = after, line
+    if moved:
+        unit.write(store.save_order(order, tuple(moved.values())))
+    return order

@@ -186,10 +186,14 @@ def test_a_surface_may_have_a_host_of_its_own() -> None:
 
 
 def test_a_route_that_is_there_twice_is_an_error() -> None:
-    twin = route("GET", "/v1/open/{a}", open_to_all)
-    other = route("GET", "/v1/open/{b}", open_to_all)
-    with pytest.raises(ValueError, match="is there twice"):
-        a_client(surface=replace(SURFACE, routes=(twin, other)))
+    first = route("GET", "/v1/open/{a}", open_to_all)
+    for method, path, complaint in (
+        ("GET", "/v1/open/{a}", "is there twice"),
+        ("POST", "/v1/open/{b}", "two names for its parts"),
+    ):
+        second = route(method, path, open_to_all)
+        with pytest.raises(ValueError, match=complaint):
+            a_client(surface=replace(SURFACE, routes=(first, second)))
 
 
 def test_a_public_route_cannot_ask_for_a_permission() -> None:

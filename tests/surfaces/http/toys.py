@@ -193,7 +193,7 @@ ROUTES = (
     ),
     route("GET", "/v1/toys/{toy_id}", get_toy, reply=Toy, permission="toys:read", tags=("toys",)),
     route("PATCH", "/v1/toys/{toy_id}", change_toy, body=NewToy, reply=Toy, permission="toys:write"),
-    route("DELETE", "/v1/toys/{id}", delete_toy, status=204, permission="toys:burn"),
+    route("DELETE", "/v1/toys/{toy_id}", delete_toy, status=204, permission="toys:burn"),
     route("GET", "/v1/toys/{name}/Name", name_of),
     route("POST", "/v1/toys/{name}:cancel", name_of, name="cancel_toy"),
     route("GET", "/v1/fail/{how}", fail),

@@ -16,7 +16,9 @@ import structlog
 
 from chandlery.engine import signatures
 from chandlery.engine.outbound import NotReached, Outbound
-from chandlery.fulfilment.callbacks import Message
+from chandlery.engine.unit_of_work import Engine
+from chandlery.fulfilment.callbacks import Message, ReceivedCallback, receive
+from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox import _store
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox, vendor_reference
 from chandlery.kernel.errors import Fault
@@ -66,5 +68,15 @@ def over_http(outbound: Outbound, base_url: str) -> Deliver:
         if not answer.is_success:
             log.warning("sandbox_callback_refused", status=answer.status)
         return answer.is_success
+
+    return deliver
+
+
+def in_process(engine: Engine, providers: Providers) -> Deliver:
+    """Without a network: signed, checked and decoded all the same."""
+
+    async def deliver(headers: Mapping[str, str], body: bytes) -> bool:
+        await receive(engine, providers, ReceivedCallback(NAME, headers, body))
+        return True
 
     return deliver

@@ -41,8 +41,12 @@ class Sandbox:
 
     async def query(self, account: TenantId, reference: str) -> Outcome | None:
         found = await _store.run(self.pool, _store.query(account, reference, self.clock.now()))
-        if found.behaviour is not None:
+        if found.behaviour == "hang":
             return await _fault(found)
+        if (
+            found.behaviour is not None
+        ):  # whatever it was: a question that fails says nothing about the request
+            return Unknown(found.reason or "The vendor could not be asked.")
         if found.entry is None:
             return None
         name = vendor_reference(found.entry)

@@ -97,6 +97,10 @@ class Edge:
             ):
                 raise ValueError(f"{route.method} {route.path} is there twice")
         for entries in by_path.values():
+            if len({entry.route.path for entry in entries.values()}) > 1:
+                raise ValueError(
+                    f"one path, two names for its parts: {[e.route.path for e in entries.values()]}"
+                )
             if "GET" in entries:
                 entries.setdefault("HEAD", entries["GET"])
         return Litestar(
