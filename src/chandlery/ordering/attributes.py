@@ -65,7 +65,9 @@ def _unfit(value: Any, level: int) -> str | None:
         return f"Nest {MAX_DEPTH} levels deep at most."
     if isinstance(value, str):
         return "NUL characters cannot be stored." if "\0" in value else None
-    if isinstance(value, float) and not math.isfinite(value) or isinstance(value, int) and abs(value) >= 2**63:
+    if (isinstance(value, float) and not math.isfinite(value)) or (
+        isinstance(value, int) and abs(value) >= 2**63
+    ):
         return "Use finite numbers of 64 bits at most."
     if isinstance(value, Mapping):
         return next((bad for item in (*value, *value.values()) if (bad := _unfit(item, level + 1))), None)

@@ -12,7 +12,7 @@ from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
 from chandlery.identity.organizations import organization_query
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.errors import Invalid, Problem
+from chandlery.kernel.errors import Problem
 from chandlery.kernel.ids import OrderId
 from chandlery.ordering import events
 from chandlery.ordering._store import orders as store
@@ -43,15 +43,7 @@ async def submit(unit: Unit, actor: Actor, command: Submit) -> Order:
     )
     require_active(customer)
     places = [f"lines.{index}" for index in range(len(order.lines))]
-    problems = addon_problems(offered, order.lines, places)
-    try:
-        lines = offered_again(offered, order.lines, places)
-    except Invalid as error:
-        if not problems:
-            raise
-        problems.extend(error.problems)
-    if problems:
-        raise OrderInvalid(*problems)
+    lines = offered_again(offered, order.lines, places, addon_problems(offered, order.lines, places))
     placed = order.submit(unit.now, lines)
     unit.write(store.set_prices(placed.id, placed.lines), store.save_order(placed, placed.lines))
     unit.emit(events.happened(placed, "submitted", number=placed.number, lines=len(placed.lines)))

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from chandlery.catalog.offers import PlanRef, offers
+from chandlery.catalog.offers import Offers, PlanRef, offers
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
 from chandlery.identity.organizations import Organization, organization_query
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.errors import Invalid, Problem
+from chandlery.kernel.errors import Problem
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import LineId, OrderId, OrganizationId, new_id
 from chandlery.kernel.money import CurrencyUnknown, is_currency
@@ -107,11 +107,12 @@ async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
     """A new draft, with any number of lines at once."""
     actor.require(permissions.ORDERS_WRITE)
     problems = _header_problems(command)
+    if len(command.lines) > MAX_LINES or not is_currency(command.currency or DEFAULT_CURRENCY):
+        raise OrderInvalid(*problems)  # no line of these could be looked up
     customer, serial = await unit.fetch(organization_query(command.customer_id), store.next_serial())
     if customer.kind == "supplier":
         problems.append(Problem("customer_id", "A supplier buys nothing here; name a customer.", "unfit"))
     require_active(customer)
-    currency = command.currency or _own_currency(customer)
     order = Order(
         id=OrderId(new_id()),
         number=f"SO{serial}",
@@ -119,24 +120,14 @@ async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
         customer_id=customer.id,
         seller_id=customer.parent_id,
         placed_by=actor.organization_id,
-        currency=currency,
+        currency=command.currency or _own_currency(customer),
         created_at=unit.now,
         po_number=command.po_number or None,
         attributes=merged({}, command.attributes),
     )
-    lines: list[Line] = []
-    if command.lines and is_currency(currency):
-        try:
-            lines = await _new_lines(unit, order, command.lines, [f"lines.{n}" for n in range(len(command.lines))])
-        except Invalid as error:
-            if not problems:
-                raise
-            problems.extend(error.problems)
-    if problems:
-        raise OrderInvalid(*problems)
-    if command.expires_after is not None:
-        order = replace(order, expires_at=unit.now + command.expires_after)
-    order = replace(order, lines=tuple(lines))
+    lines = await _new_lines(unit, order, command.lines, "lines.", problems)
+    expires_at = None if command.expires_after is None else unit.now + command.expires_after
+    order = replace(order, expires_at=expires_at, lines=tuple(lines))
     unit.write(store.insert_order(order))
     if lines:
         unit.write(store.set_prices(order.id, lines))
@@ -153,7 +144,7 @@ async def add_line(unit: Unit, actor: Actor, command: AddLine) -> Order:
     if len(order.lines) >= MAX_LINES:
         raise DraftFull(given=order.number)
     request = LineRequest(command.ref, command.quantity, command.characteristics)
-    (line,) = await _new_lines(unit, order, (request,), ("",))
+    (line,) = await _new_lines(unit, order, (request,))
     return _saved(unit, order.with_line(line), line, "line_added").seen_by(actor)
 
 
@@ -243,11 +234,17 @@ async def _open_for_change(unit: Unit, order_id: OrderId, expected_version: int 
 
 
 async def _new_lines(
-    unit: Unit, order: Order, requests: Sequence[LineRequest], places: Sequence[str]
+    unit: Unit,
+    order: Order,
+    requests: Sequence[LineRequest],
+    below: str | None = None,
+    problems: Sequence[Problem] = (),
 ) -> list[Line]:
+    places = ["" if below is None else f"{below}{index}" for index in range(len(requests))]
     refs = [request.ref for request in requests if can_be_looked_up(request)]
-    offered = await unit.fetch(offers(order.customer_id, refs, order.currency))
-    return new_lines(offered, order.id, requests, order.next_position, places)
+    query = offers(order.customer_id, refs, order.currency)
+    offered = await unit.fetch(query) if requests else Offers(order.customer_id, order.currency)
+    return new_lines(offered, order, requests, places, problems)
 
 
 def _saved(unit: Unit, order: Order, line: Line, what: str) -> Order:

@@ -17,6 +17,7 @@ from chandlery.kernel.ids import LineId, OrderId, new_id
 from chandlery.ordering.attributes import bag_problem
 from chandlery.ordering.errors import OrderInvalid
 from chandlery.ordering.line import Line, LinePrice
+from chandlery.ordering.order import Order
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -37,7 +38,11 @@ def can_be_looked_up(request: LineRequest) -> bool:
 
 
 def new_lines(
-    offers: Offers, order_id: OrderId, requests: Sequence[LineRequest], first_position: int, places: Iterable[str]
+    offers: Offers,
+    order: Order,
+    requests: Sequence[LineRequest],
+    places: Iterable[str],
+    problems: Sequence[Problem] = (),
 ) -> list[Line]:
     """Lines for what is asked for; `places` says where each stands in the caller's request (`lines.0`)."""
 
@@ -46,18 +51,20 @@ def new_lines(
         if not can_be_looked_up(request):
             raise SkuUnknown(_below(place, "sku"))
         offer = offers.pick(request.ref, place)
-        return _priced(_line(order_id, position, offer, request), offer, place)
+        return _priced(_line(order.id, position, offer, request), offer, place)
 
-    return _all_or_problems(take, enumerate(requests, first_position), places)
+    return _all_or_problems(take, enumerate(requests, order.next_position), places, problems)
 
 
-def offered_again(offers: Offers, lines: Sequence[Line], places: Iterable[str]) -> list[Line]:
-    """The same lines as they can be had now: checked against the catalogue of this moment, at its prices."""
+def offered_again(
+    offers: Offers, lines: Sequence[Line], places: Iterable[str], problems: Sequence[Problem] = ()
+) -> list[Line]:
+    """The same lines as they can be had now, at the prices of this moment; `problems` are known already."""
 
     def take(line: Line, place: str) -> Line:
         return _priced(line, offers.pick(PlanRef(line.plan_id), place), place)
 
-    return _all_or_problems(take, lines, places)
+    return _all_or_problems(take, lines, places, problems)
 
 
 def addon_problems(offers: Offers, lines: Sequence[Line], places: Iterable[str]) -> list[Problem]:
@@ -72,8 +79,10 @@ def addon_problems(offers: Offers, lines: Sequence[Line], places: Iterable[str])
     return [problem for problem in found if problem is not None]
 
 
-def _all_or_problems(take: Callable[[T, str], R], asked: Iterable[T], places: Iterable[str]) -> list[R]:
-    """What each comes to. One refusal is raised as it is, several together as one with the problems of all."""
+def _all_or_problems(
+    take: Callable[[T, str], R], asked: Iterable[T], places: Iterable[str], problems: Sequence[Problem]
+) -> list[R]:
+    """What each comes to. One refusal alone is raised as it is, several as one that has the problems of all."""
     taken: list[R] = []
     refused: list[Invalid] = []
     for item, place in zip(asked, places, strict=True):
@@ -81,10 +90,10 @@ def _all_or_problems(take: Callable[[T, str], R], asked: Iterable[T], places: It
             taken.append(take(item, place))
         except Invalid as error:
             refused.append(error)
-    if len(refused) == 1:
+    if len(refused) == 1 and not problems:
         raise refused[0]
-    if refused:
-        raise OrderInvalid(*(problem for error in refused for problem in error.problems))
+    if refused or problems:
+        raise OrderInvalid(*problems, *(problem for error in refused for problem in error.problems))
     return taken
 
 
@@ -99,7 +108,9 @@ def _priced(line: Line, offer: Offer, place: str) -> Line:
 
 def _prices(quote: Quote) -> tuple[LinePrice, ...]:
     return tuple(
-        LinePrice(step, price.issuer_id, price.recipient_id, price.rate, price.amount.minor, price.amount.currency)
+        LinePrice(
+            step, price.issuer_id, price.recipient_id, price.rate, price.amount.minor, price.amount.currency
+        )
         for step, price in enumerate(quote.steps)
     )
 

@@ -16,13 +16,22 @@ from chandlery.ordering.filters import OrderFilter
 from chandlery.ordering.history import Entry
 from chandlery.ordering.order import Order
 
-__all__ = ["Entry", "FindOrders", "OrderFilter", "OrderHistory", "find_orders", "get_order", "history", "tenants_with_expired_drafts"]
+__all__ = [
+    "Entry",
+    "FindOrders",
+    "OrderFilter",
+    "OrderHistory",
+    "find_orders",
+    "get_order",
+    "history",
+    "tenants_with_expired_drafts",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class FindOrders:
-    filter: OrderFilter = OrderFilter()
-    page: PageRequest = PageRequest()
+    filter: OrderFilter = field(default_factory=OrderFilter)
+    page: PageRequest = field(default_factory=PageRequest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,9 +37,10 @@ _decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 
 
 def decode(row: Row) -> Order:
-    *header, lines = row
-    header[8] = OrderStatus(header[8])
-    return Order(*header, _decode_lines(lines) if lines else ())
+    values = list(row)
+    values[8] = OrderStatus(row[8])
+    values[-1] = _decode_lines(row[-1]) if row[-1] else ()
+    return Order(*values)
 
 
 def order_query(order_id: OrderId) -> Query[Order]:
