@@ -23,7 +23,7 @@ from chandlery.identity.user import User
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import FixedClock
-from chandlery.kernel.ids import new_id
+from chandlery.kernel.ids import OrganizationId, new_id
 
 ISSUER = "https://shop.example.com"
 MASTER = MasterKey.from_text("a master key for tests, and tests only")
@@ -73,11 +73,21 @@ async def a_client(
     return Machine((await gate.engine.perform(everything(actor), add_client, command)).result, minted.plain)
 
 
-async def a_user(gate: Gate, actor: Actor, role: RoleRef = "admin", email: str | None = None) -> User:
-    """A newcomer in the actor's organisation, with PASSWORD."""
+async def a_user(
+    gate: Gate,
+    actor: Actor,
+    role: RoleRef = "admin",
+    email: str | None = None,
+    organization_id: OrganizationId | None = None,
+) -> User:
+    """A newcomer, with PASSWORD, in the actor's organisation unless another is named."""
     email = email or f"{new_id().hex}@example.com"
     command = AddUser(
-        actor.organization_id, email, "A person", role, password=await gate.passwords.hash(PASSWORD)
+        organization_id or actor.organization_id,
+        email,
+        "A person",
+        role,
+        password=await gate.passwords.hash(PASSWORD),
     )
     return (await gate.engine.perform(everything(actor), add_user, command)).result
 

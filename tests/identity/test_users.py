@@ -73,9 +73,7 @@ async def test_addresses_and_names_are_unique_whatever_their_case(gate: Gate, te
     user = await a_user(gate, tenant.reseller)
     with pytest.raises(EmailTaken):
         await a_user(gate, tenant.customer, email=user.email.upper())
-    command = AddUser(
-        tenant.customer.organization_id, "x" + user.email, "X", "reader", username=user.id.hex
-    )
+    command = AddUser(tenant.customer.organization_id, "x" + user.email, "X", "reader", username=user.id.hex)
     await gate.engine.perform(everything(tenant.customer), add_user, command)
     again = AddUser(
         tenant.customer.organization_id, "y" + user.email, "X", "reader", username=user.id.hex.upper()
