@@ -60,7 +60,7 @@ from tests.identity.builders import a_client, a_user, everything, let_in, signed
 
 async def refuse_entry(gate: Gate, actor: Actor) -> None:
     with pytest.raises(SessionEnded):
-        await gate.engine.read(actor, get_organization, actor.organization_id)
+        await gate.engine.read(everything(actor), get_organization, actor.organization_id)
 
 
 async def a_role(gate: Gate, actor: Actor, *names: str, called: str = "Night shift") -> Role:
@@ -244,7 +244,7 @@ async def test_a_changed_role_reaches_everyone_who_has_it_at_once(gate: Gate, te
     await gate.engine.perform(everything(tenant.reseller), change_role, command)
     for actor in (person, client):
         await refuse_entry(gate, actor)
-    assert await gate.engine.read(bystander, get_organization, bystander.organization_id)
+    assert await gate.engine.read(everything(bystander), get_organization, bystander.organization_id)
     assert (await let_in(gate, machine)).permissions == {permissions.CATALOG_READ}
     assert (await signed_in(gate, user)).permissions == {permissions.CATALOG_READ}
 
