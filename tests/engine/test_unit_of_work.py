@@ -9,7 +9,6 @@ from uuid import UUID
 
 import psycopg
 import pytest
-from tests.builders import Tenant
 
 from chandlery.engine.errors import IdempotencyKeyReused, SessionEnded
 from chandlery.engine.jobs import Job
@@ -19,6 +18,7 @@ from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Conflict
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import new_id
+from tests.builders import Tenant
 
 
 class NameTaken(Conflict):

@@ -26,6 +26,6 @@ class DatabaseUnavailable(Unavailable):
 
 
 class CommitUnconfirmed(Unavailable):
-    """The connection broke while saving, so the outcome is unknown; repeat with the same Idempotency-Key or read it again."""
+    """The connection broke while saving: the outcome is unknown; repeat with the same Idempotency-Key or read it."""
 
     retry_after_seconds = 2

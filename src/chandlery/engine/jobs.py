@@ -6,16 +6,12 @@ nothing to lose between the two. Arguments are ids only: whoever runs the job re
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import TenantId
-
-if TYPE_CHECKING:
-    from chandlery.engine.unit_of_work import Engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +32,5 @@ class Job:
         return {"task": self.task, "args": self.args, "lock": self.lock, "key": self.key, "due": self.due}
 
 
-Task: TypeAlias = Callable[["Engine", TenantId, Mapping[str, str]], Awaitable[None]]
-"""What runs a job. It may run twice and at any time after it was due; it makes that harmless."""
-
 Triggers: TypeAlias = Mapping[str, Callable[[Event], Job | None]]
 """Which event type starts which job, in the transaction of the event."""
-
-PeriodicTask: TypeAlias = Callable[["Engine"], Awaitable[None]]
-"""What runs again and again for all tenants (sweeps); it looks up the tenants that have something to do."""

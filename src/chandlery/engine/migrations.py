@@ -13,7 +13,7 @@ from importlib.resources import as_file, files
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from yoyo import read_migrations  # type: ignore[attr-defined]
+from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 
@@ -66,7 +66,7 @@ def _schema(url: str) -> Iterator[tuple[Any, Any]]:
             backend.connection.close()
 
 
-class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]
+class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo is not typed
     """yoyo on any libpq connection string: its own URL form knows no socket directories or options."""
 
     def __init__(self, url: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from procrastinate.schema import SchemaManager
-from yoyo import step  # type: ignore[attr-defined]
+from yoyo import step
 
 __depends__: set[str] = set()
 
