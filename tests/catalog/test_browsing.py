@@ -156,12 +156,12 @@ async def test_characteristics_of_a_product_and_of_one_plan(
     assert (await engine.read(me, browsing.get_plan, GetPlan(pro))).plan.characteristics == (domain,)
     with pytest.raises(errors.CharacteristicUnknown):
         await engine.perform(me, editing.drop_characteristic, DropCharacteristic(product_id, "colour"))
+    wrong = DefineCharacteristic(product_id, "", "", "choice")
     with pytest.raises(errors.CharacteristicInvalid) as refused:
-        wrong = DefineCharacteristic(product_id, "", "", "choice")
         await engine.perform(me, editing.define_characteristic, wrong)
     assert [problem.field for problem in refused.value.problems] == ["name", "label", "allowed"]
+    other = DefineCharacteristic(product_id, "x", "X", plan_id=plans["dock"])
     with pytest.raises(errors.PlanUnknown):
-        other = DefineCharacteristic(product_id, "x", "X", plan_id=plans["dock"])
         await engine.perform(me, editing.define_characteristic, other)
 
 

@@ -97,24 +97,22 @@ def demo(name: str) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("name", "rows", "products", "plans"),
-    [("microsoft-nce-price-sheet.csv", 483, 39, 160), ("multi-vendor-price-list.csv", 14, 10, 14)],
+    ("name", "landed"),
+    [
+        ("microsoft-nce-price-sheet.csv", ImportReport(483, added=483, products_added=39, plans_added=160)),
+        ("multi-vendor-price-list.csv", ImportReport(14, added=14, products_added=10, plans_added=14)),
+    ],
 )
 async def test_the_demo_sheets_land_and_land_again_unchanged(
-    engine: Engine, operator: Actor, tenant: Tenant, owner: psycopg.Connection[Any],
-    name: str, rows: int, products: int, plans: int,
-) -> None:  # fmt: skip
-    first = await land(engine, operator, demo(name))
-    assert first == ImportReport(rows, added=rows, products_added=products, plans_added=plans)
+    engine: Engine, operator: Actor, owner: psycopg.Connection[Any], name: str, landed: ImportReport
+) -> None:
+    assert await land(engine, operator, demo(name)) == landed
     ids = "SELECT id FROM list_prices WHERE tenant_id = %s ORDER BY id"
-    before = owner.execute(ids, (tenant.id,)).fetchall()
-    assert await land(engine, operator, demo(name)) == ImportReport(rows, unchanged=rows)
-    assert owner.execute(ids, (tenant.id,)).fetchall() == before
-    (staged,) = (
-        owner.execute("SELECT count(*) FROM price_staging WHERE tenant_id = %s", (tenant.id,)).fetchone()
-        or ()
-    )
-    assert staged == 0
+    before = owner.execute(ids, (operator.tenant_id,)).fetchall()
+    assert await land(engine, operator, demo(name)) == ImportReport(landed.rows, unchanged=landed.rows)
+    assert owner.execute(ids, (operator.tenant_id,)).fetchall() == before
+    staged = "SELECT count(*) FROM price_staging WHERE tenant_id = %s"
+    assert owner.execute(staged, (operator.tenant_id,)).fetchone() == (0,)
 
 
 async def test_prices_of_the_demo_sheets_per_unit_and_billing_period(

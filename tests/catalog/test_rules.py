@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -80,7 +81,7 @@ async def test_the_events_of_a_rule_tell_those_above_no_figure(
 
 
 async def test_every_problem_of_a_rule_is_named(engine: Engine, trading: Tenant) -> None:
-    wrong = SetRule("fixed", Decimal("NaN"), currency="XXX", target_kind="plan", min_quantity=0)
+    wrong = SetRule("fixed", Decimal("NaN"), currency="euro", target_kind="plan", min_quantity=0)
     with pytest.raises(errors.RuleInvalid) as refused:
         await engine.perform(trading.reseller, set_rule, wrong)
     assert [problem.field for problem in refused.value.problems] == [
@@ -204,8 +205,6 @@ async def test_each_party_is_told_its_own_steps_and_how_they_came_about(
 async def test_two_sellers_who_set_the_same_rule_at_once_do_not_both_succeed(
     engine: Engine, trading: Tenant
 ) -> None:
-    import asyncio
-
     outcomes = await asyncio.gather(
         *(engine.perform(trading.reseller, set_rule, TEN) for _ in range(5)), return_exceptions=True
     )
