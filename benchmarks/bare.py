@@ -24,6 +24,7 @@ from psycopg import AsyncConnection
 from benchmarks.flow import STEPS
 from benchmarks.servers import DATABASE
 from benchmarks.tape import Fresh, Recorded, Score, Tape, record_flow, taped_pool
+from chandlery.app import logs
 from chandlery.app.http_server import listen, serve_asgi
 from chandlery.app.mounts import asgi_app
 from chandlery.app.opening import open_house
@@ -156,6 +157,7 @@ async def run(orders: Orders, url: str) -> None:
 
 def main() -> None:
     die_with_parent()
+    logs.configure("error")
     orders = msgspec.json.decode(sys.argv[1], type=Orders)
     running = running_server(Path(orders.data))
     if running is None:

@@ -46,7 +46,7 @@ def floor_script(connection: psycopg.Connection[Any], order_id: str) -> str:
     order = _rows(connection, "orders", "id = %s", order_id)[0]
     lines = _rows(connection, "order_lines", "order_id = %s ORDER BY position", order_id)
     events = _rows(connection, "events", "subject_id = %s ORDER BY id", order_id)
-    answers = _rows(connection, "idempotency_keys", "convert_from(answer, 'UTF8') LIKE %s", f"%{order_id}%")
+    answers = _rows(connection, "idempotency_keys", "position(convert_to(%s, 'UTF8') IN answer) > 0", order_id)
     jobs = _rows(connection, "procrastinate_jobs", "args ->> 'order_id' = %s", order_id)
     if not (len(lines) == 2 and len(events) == 4 and len(answers) == len(jobs) == 1):
         found = {"lines": len(lines), "events": len(events), "answers": len(answers), "jobs": len(jobs)}
@@ -133,7 +133,7 @@ def _literal(value: Any) -> str:
 
 
 def _rows(connection: psycopg.Connection[Any], table: str, where: str, value: str) -> list[Row]:
-    set_json_loads(lambda text: text, connection)  # as it is stored
+    set_json_loads(lambda text: text if isinstance(text, str) else bytes(text).decode(), connection)  # as it is stored
     with connection.cursor(row_factory=dict_row) as cursor:
         return cursor.execute(f"SELECT * FROM {table} WHERE {where}", (value,)).fetchall()  # noqa: S608 - constants
 

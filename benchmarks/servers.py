@@ -14,12 +14,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 
 from benchmarks.accounting import Stopwatch, all_usages, command_of, own_cpu, tree_cpu
-from chandlery.engine.children import CannotStart, spawn_python, stop
+from chandlery.engine.children import PARENT_VARIABLE, CannotStart, must_be_main_thread, stop
 from chandlery.engine.embedded_postgres import running_server
 
 _READY_SECONDS = 60
@@ -33,7 +33,8 @@ class Server:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="chandlery-bench-", ignore_cleanup_errors=True)
         self._process: subprocess.Popen[bytes] | None = None
-        self.data = Path(self._folder.name)
+        self.data = Path(self._folder.name) / "data"
+        self._log = Path(self._folder.name) / "serve.log"
         self.port = free_port()
         self.ready_after_seconds = 0.0
         self.pid = self.worker_pid = self.postgres_pid = 0
@@ -52,14 +53,15 @@ class Server:
     def _start(self) -> None:
         started = time.perf_counter()
         arguments = ("serve", "--port", str(self.port), "--data", str(self.data))
-        self._process = spawn_python(
-            "chandlery.app.commands",
-            *arguments,
-            environment={"CHANDLERY_LOG_LEVEL": "error"},
-            stdout=subprocess.DEVNULL,
-        )
+        with self._log.open("wb") as log:  # it logs as it does for everybody: that is a part of the cost
+            self._process = spawn_python(
+                "chandlery.app.commands", *arguments, stdout=subprocess.DEVNULL, stderr=log
+            )
         self.pid = self._process.pid
-        wait_until_answering(self.port, "/health/ready", self._process)
+        try:
+            wait_until_answering(self.port, "/health/ready", self._process)
+        except CannotStart as why:
+            raise CannotStart(f"{why} Its log ends with:\n{self._log.read_text()[-3000:]}") from why
         self.ready_after_seconds = time.perf_counter() - started
         children = {usage.pid: command_of(usage.pid) for usage in all_usages() if usage.parent_pid == self.pid}
         self.worker_pid = _the_one(children, "chandlery.app.worker")
@@ -78,6 +80,7 @@ class Server:
             app=lambda: own_cpu(self.pid),
             worker=lambda: tree_cpu(self.worker_pid),
             postgres=lambda: tree_cpu(self.postgres_pid),
+            client=time.process_time,
         )
 
     @contextmanager
@@ -111,11 +114,32 @@ class Server:
         """What one of the operator's commands says in JSON."""
         done = subprocess.run(
             [sys.executable, "-m", "chandlery.app.commands", *words, "--data", str(self.data)],
+            env=_clean_environment(),
             check=True,
             stdout=subprocess.PIPE,
             timeout=120,
         )
         return json.loads(done.stdout)
+
+
+def spawn_python(
+    module: str, *arguments: str, stdout: int, stderr: IO[bytes] | None = None
+) -> subprocess.Popen[bytes]:
+    """As `children.spawn_python`: a process that calls `die_with_parent` first. Ours has a log of its own."""
+    must_be_main_thread()
+    return subprocess.Popen(
+        [sys.executable, "-m", module, *arguments],
+        env={**_clean_environment(), PARENT_VARIABLE: str(os.getpid())},
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+    )
+
+
+def _clean_environment() -> dict[str, str]:
+    """Without settings of the caller's: what is measured is what everybody gets."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CHANDLERY_")}
 
 
 def free_port() -> int:
@@ -128,7 +152,7 @@ def wait_until_answering(port: int, path: str, process: subprocess.Popen[bytes])
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise CannotStart(f"The server to be measured ended with status {process.returncode}; see above.")
+            raise CannotStart(f"The server to be measured ended with status {process.returncode}.")
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         with suppress(OSError, http.client.HTTPException):
             connection.request("GET", path)

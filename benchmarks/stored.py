@@ -7,9 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-from benchmarks.flow import STEPS, Flows
 
-__all__ = ["STEPS", "Flows", "fill_to"]
 
 _BATCH = 50_000
 # An id that sorts by when it was made, as those of the app do: the first 48 bits are milliseconds.
@@ -63,7 +61,7 @@ def _add(
     )
     connection.execute(
         """CREATE TEMP TABLE new_lines AS
-        SELECT pg_temp.id_at(o.at) AS new_id, o.*, l.id AS old_line
+        SELECT pg_temp.id_at(o.at) AS new_id, o.new_id AS new_order, o.n, o.owner, o.path, l.id AS old_line
         FROM new_orders o CROSS JOIN order_lines l WHERE l.order_id = %s""",
         (sample,),
     )
@@ -71,17 +69,13 @@ def _add(
     moments = {"created_at": "n.at", "submitted_at": "n.at", "completed_at": "n.at", "expires_at": "NULL"}
     header = owner | moments | {"id": "n.new_id", "status": "'completed'"}
     header |= {"serial": "n.n", "number": "'ST' || n.n", "po_number": "'PO-' || n.n"}
-    line = owner | {"order_id": "n2.new_id", "id": "n.new_id", "status": "'completed'", "waiting_for": "NULL"}
-    line |= {"owner_id": "n2.owner", "owner_path": "n2.path"}
-    event = {"owner_id": "n.owner", "owner_path": "n.path", "subject_id": "n.new_id", "at": "n.at"}
-    event |= {"id": "pg_temp.id_at(n.at)"}
-    line |= {"order_id": "o.new_id", "owner_id": "n.owner", "owner_path": "n.path"}
-    price = {"order_id": "o.new_id", "line_id": "n.new_id"}
-    of_line = "new_lines n JOIN new_orders o ON o.n = n.n"
+    line = owner | {"order_id": "n.new_order", "id": "n.new_id", "status": "'completed'", "waiting_for": "NULL"}
+    price = {"order_id": "n.new_order", "line_id": "n.new_id"}
+    event = owner | {"id": "pg_temp.id_at(n.at)", "subject_id": "n.new_id", "at": "n.at"}
     for table, new, source, where in (
         ("orders", header, "new_orders n", "t.id = %s"),
-        ("order_lines", line, of_line, "t.order_id = %s AND t.id = n.old_line"),
-        ("order_line_prices", price, of_line, "t.order_id = %s AND t.line_id = n.old_line"),
+        ("order_lines", line, "new_lines n", "t.order_id = %s AND t.id = n.old_line"),
+        ("order_line_prices", price, "new_lines n", "t.order_id = %s AND t.line_id = n.old_line"),
         ("events", event, "new_orders n", "t.subject_id = %s"),
     ):
         names = columns[table]

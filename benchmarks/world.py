@@ -72,7 +72,7 @@ def found_world(server: Server) -> World:
         ]
         upload(http, operator, price_sheet(100, "bench-suite"))
         for token, percent in ((operator, "4"), (tokens[0], "15")):
-            rule = {"target": {"kind": "all"}, "kind": "percent", "value": percent}
+            rule = {"target_kind": "all", "kind": "percent", "value": percent}
             _post(http, token, "/v1/price-rules", rule)
     first = clients[0]
     return World(
