@@ -1,6 +1,6 @@
 """`make bench`: one JSON object on standard output; tables and progress on standard error.
 
-    python -m benchmarks [--quick] [--out FILE]
+python -m benchmarks [--quick] [--out FILE]
 """
 
 from __future__ import annotations

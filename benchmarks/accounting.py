@@ -30,10 +30,10 @@ def parse_stat(text: str) -> Usage:
 
 
 def all_usages() -> Iterator[Usage]:
-    for entry in os.listdir("/proc"):
-        if entry.isdigit():
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
             with suppress(OSError):  # it ended meanwhile
-                yield parse_stat(Path(f"/proc/{entry}/stat").read_text())
+                yield parse_stat((entry / "stat").read_text())
 
 
 def tree_of(root: int, everyone: Iterable[Usage]) -> list[Usage]:

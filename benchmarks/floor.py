@@ -46,7 +46,9 @@ def floor_script(connection: psycopg.Connection[Any], order_id: str) -> str:
     order = _rows(connection, "orders", "id = %s", order_id)[0]
     lines = _rows(connection, "order_lines", "order_id = %s ORDER BY position", order_id)
     events = _rows(connection, "events", "subject_id = %s ORDER BY id", order_id)
-    answers = _rows(connection, "idempotency_keys", "position(convert_to(%s, 'UTF8') IN answer) > 0", order_id)
+    answers = _rows(
+        connection, "idempotency_keys", "position(convert_to(%s, 'UTF8') IN answer) > 0", order_id
+    )
     jobs = _rows(connection, "procrastinate_jobs", "args ->> 'order_id' = %s", order_id)
     if not (len(lines) == 2 and len(events) == 4 and len(answers) == len(jobs) == 1):
         found = {"lines": len(lines), "events": len(events), "answers": len(answers), "jobs": len(jobs)}
@@ -62,7 +64,9 @@ def floor_script(connection: psycopg.Connection[Any], order_id: str) -> str:
 def _create(order: Row, event: Row) -> str:
     draft = {"status": "draft", "submitted_at": None, "completed_at": None, "version": 1}
     serial = {"id": _Raw("s.id"), "serial": _Raw("s.n"), "number": _Raw("'FL' || s.n"), "created_at": _NOW}
-    columns, values = _columns_and_values(order | draft | serial | {"expires_at": _Raw("now() + interval '7 days'")})
+    columns, values = _columns_and_values(
+        order | draft | serial | {"expires_at": _Raw("now() + interval '7 days'")}
+    )
     return f"""WITH s AS (SELECT nextval('order_serials') AS n, gen_random_uuid() AS id),
         o AS (INSERT INTO orders ({columns}) SELECT {values} FROM s RETURNING id),
         e AS ({_insert_event(event, "s.id", "s")})
@@ -83,7 +87,9 @@ def _add_line(line: Row, prices: Sequence[Row], event: Row) -> str:
 
 
 def _checkout(event: Row, answer: Row, job: Row) -> str:
-    answer_columns, answer_values = _columns_and_values(answer | {"key": _Raw(":order_id::text"), "created_at": _NOW})
+    answer_columns, answer_values = _columns_and_values(
+        answer | {"key": _Raw(":order_id::text"), "created_at": _NOW}
+    )
     marks = {"lock": _Raw("'floor:' || :order_id"), "queueing_lock": _Raw("'floor:' || :order_id")}
     kept = {name: job[name] for name in ("queue_name", "task_name", "priority", "args")}
     job_columns, job_values = _columns_and_values(kept | marks)
@@ -116,10 +122,10 @@ def _insert_event(event: Row, subject: str, source: str = "") -> str:
 
 
 def _columns_and_values(row: Mapping[str, Any]) -> tuple[str, str]:
-    return ", ".join(row), ", ".join(_literal(value) for value in row.values())
+    return ", ".join(row), ", ".join(literal(value) for value in row.values())
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     """pgbench takes every `:word`, also in quotes, for a variable of its own; so no colon stays one."""
     if isinstance(value, _Raw):
         return str(value)
@@ -133,9 +139,11 @@ def _literal(value: Any) -> str:
 
 
 def _rows(connection: psycopg.Connection[Any], table: str, where: str, value: str) -> list[Row]:
-    set_json_loads(lambda text: text if isinstance(text, str) else bytes(text).decode(), connection)  # as it is stored
+    set_json_loads(
+        lambda text: text if isinstance(text, str) else bytes(text).decode(), connection
+    )  # as it is stored
     with connection.cursor(row_factory=dict_row) as cursor:
-        return cursor.execute(f"SELECT * FROM {table} WHERE {where}", (value,)).fetchall()  # noqa: S608 - constants
+        return cursor.execute(f"SELECT * FROM {table} WHERE {where}", (value,)).fetchall()
 
 
 def run_floor(

@@ -49,6 +49,15 @@ class Findings:
     fill_seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A server's tenant, an order in it, and the script that writes the rows of that order."""
+
+    world: World
+    order_id: str
+    floor_script: str
+
+
 def measure(size: Size, *, quick: bool, say: Say) -> Findings:
     """Everything; `quick` leaves out the full order book and is short in all else."""
     found = Findings()
@@ -61,16 +70,17 @@ def measure(size: Size, *, quick: bool, say: Say) -> Findings:
         found.starts_seconds.append(server.ready_after_seconds)
         time.sleep(_SETTLE_SECONDS)
         found.idle_api_mib, found.idle_worker_mib = pss_mib(server.pid), pss_mib(server.worker_pid)
-        world, sample = _prepare(server, SMALL_STORE, say)
-        full, full_world = None, None
+        prepared = _prepare(server, SMALL_STORE, say)
+        world, full, full_world = prepared.world, None, None
         if not quick:
             full = stack.enter_context(Server())
             started = time.perf_counter()
-            full_world, _ = _prepare(full, FULL_STORE, say)
+            full_world = _prepare(full, FULL_STORE, say).world
             found.full_store, found.fill_seconds = FULL_STORE, time.perf_counter() - started
-        script = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chandlery-floor-"))) / "floor.sql"
-        with server.owner() as owner:
-            script.write_text(floor_script(owner, sample))
+        script = (
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chandlery-floor-"))) / "floor.sql"
+        )
+        script.write_text(prepared.floor_script)
         with bare_handlers(server, world) as bare:
             found.costs = bare.costs
             for number in range(1, size.rounds + 1):
@@ -79,12 +89,12 @@ def measure(size: Size, *, quick: bool, say: Say) -> Findings:
                 if full is not None and full_world is not None:
                     run_full_round(found.rounds, size, full, full_world.target(full.port))
         found.busy_api_mib, found.busy_worker_mib = pss_mib(server.pid), pss_mib(server.worker_pid)
-        _measure_side(found, server, world, sample, say)
+        _measure_side(found, server, world, prepared.order_id, say)
     return found
 
 
-def _prepare(server: Server, orders: int, say: Say) -> tuple[World, str]:
-    """A tenant with so many stored orders, and one order of today whose job has not run."""
+def _prepare(server: Server, orders: int, say: Say) -> _Prepared:
+    """A tenant with so many stored orders, and one more of which the floor takes its rows."""
     world = found_world(server)
     target = world.target(server.port)
     with server.owner() as owner:
@@ -92,9 +102,9 @@ def _prepare(server: Server, orders: int, say: Say) -> tuple[World, str]:
         fulfil(server, owner, warm.orders)
         say(f"loading {orders:,} orders with lines, prices and history")
         fill_to(owner, world.tenant_id, orders, warm.orders[-1])
-        with server.worker_held():
-            sample = asyncio.run(run_flows(target, 0.2, server.stopwatch)).orders[0]
-            return world, sample
+        with server.worker_held():  # its job is one of the rows
+            order_id = asyncio.run(run_flows(target, 0.2, server.stopwatch)).orders[0]
+            return _Prepared(world, order_id, floor_script(owner, order_id))
 
 
 def _measure_side(found: Findings, server: Server, world: World, sample: str, say: Say) -> None:

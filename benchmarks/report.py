@@ -32,7 +32,11 @@ def budgets(found: Findings) -> list[Budget]:
         Budget("round trips of a write", max(costs[step].round_trips for step in _WRITES), 3),
         Budget("round trips of a checkout", costs["checkout"].round_trips, 4),
         Budget("app CPU of a read against a bare handler", _against_bare(found, "read"), 2),
-        Budget("app CPU of adding a line against a bare handler", _against_bare(found, "add_line_1", "add_line_2"), 2),
+        Budget(
+            "app CPU of adding a line against a bare handler",
+            _against_bare(found, "add_line_1", "add_line_2"),
+            2,
+        ),
         Budget("app CPU of a checkout against a bare handler", _against_bare(found, "checkout"), 3),
         Budget(
             "order flow against the floor, app and PostgreSQL",
@@ -58,7 +62,11 @@ def budgets(found: Findings) -> list[Budget]:
         ),
         Budget("reader's p99 in ms during an import", readers, _CLOSE_READERS_MS),
         Budget("seconds from start to ready, new data directory", median(found.starts_seconds), 4),
-        Budget("MiB (PSS) of one API process and one worker, idle", found.idle_api_mib + found.idle_worker_mib, 200),
+        Budget(
+            "MiB (PSS) of one API process and one worker, idle",
+            found.idle_api_mib + found.idle_worker_mib,
+            200,
+        ),
     ]
 
 
@@ -108,7 +116,11 @@ def as_json(found: Findings, seconds: float) -> dict[str, Any]:
             "api_after_load": rounded(found.busy_api_mib),
             "worker_after_load": rounded(found.busy_worker_mib),
         },
-        "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
+        "machine": {
+            "cores": os.cpu_count(),
+            "python": platform.python_version(),
+            "system": platform.platform(),
+        },
         "rounds": len(rounds.flows),
         "seconds": rounded(seconds),
     }
@@ -116,7 +128,16 @@ def as_json(found: Findings, seconds: float) -> dict[str, Any]:
 
 def show(found: Findings, console: Console) -> None:
     steps = Table(title="The order flow, by step", title_justify="left")
-    for name in ("step", "p50 ms", "p99 ms", "app ms", "bare ms", "PostgreSQL ms", "round trips", "statements"):
+    for name in (
+        "step",
+        "p50 ms",
+        "p99 ms",
+        "app ms",
+        "bare ms",
+        "PostgreSQL ms",
+        "round trips",
+        "statements",
+    ):
         steps.add_column(name, justify="left" if name == "step" else "right")
     for step in STEPS:
         one = _step(found, step)

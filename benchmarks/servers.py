@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, LiteralString
 
 import psycopg
 
@@ -63,7 +63,9 @@ class Server:
         except CannotStart as why:
             raise CannotStart(f"{why} Its log ends with:\n{self._log.read_text()[-3000:]}") from why
         self.ready_after_seconds = time.perf_counter() - started
-        children = {usage.pid: command_of(usage.pid) for usage in all_usages() if usage.parent_pid == self.pid}
+        children = {
+            usage.pid: command_of(usage.pid) for usage in all_usages() if usage.parent_pid == self.pid
+        }
         self.worker_pid = _the_one(children, "chandlery.app.worker")
         self.postgres_pid = _the_one(children, "/postgres ")
 
@@ -161,6 +163,13 @@ def wait_until_answering(port: int, path: str, process: subprocess.Popen[bytes])
         connection.close()
         time.sleep(0.02)
     raise CannotStart(f"The server to be measured was not ready after {_READY_SECONDS} seconds.")
+
+
+def count_of(connection: psycopg.Connection[Any], query: LiteralString, *params: Any) -> int:
+    """The one number that a query answers."""
+    row = connection.execute(query, params).fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def _the_one(children: dict[int, str], word: str) -> int:

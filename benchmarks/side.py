@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import quote
 
 from benchmarks.figures import median, percentile
@@ -33,23 +34,20 @@ async def import_beside_reader(
     sheet = price_sheet(rows, name)
     path = "/v1/price-sheets?format=multi-vendor&complete=false"
     async with senders(target.port, [operator_token, target.tokens[0]]) as (importer, reader):
-        quiet = await _read_for(reader, order_id, asyncio.sleep(_QUIET_SECONDS))
+        quiet = await _read_for(reader, order_id, asyncio.create_task(asyncio.sleep(_QUIET_SECONDS)))
         sending = asyncio.create_task(importer.send_bytes("POST", path, sheet, "text/csv", expect=200))
-        meanwhile = await _read_for(reader, order_id, asyncio.shield(sending))
+        meanwhile = await _read_for(reader, order_id, sending)
         answer = await sending
     report = answer.json()
     if report["added"] != rows:
         raise RuntimeError(f"{rows} rows were to be added: {report}")
-    return ImportResult(
-        rows / answer.seconds, 1000 * percentile(quiet, 99), 1000 * percentile(meanwhile, 99)
-    )
+    return ImportResult(rows / answer.seconds, 1000 * percentile(quiet, 99), 1000 * percentile(meanwhile, 99))
 
 
-async def _read_for(reader: Sender, order_id: str, over: asyncio.Future[object] | object) -> list[float]:
+async def _read_for(reader: Sender, order_id: str, over: asyncio.Task[Any]) -> list[float]:
     """The seconds of each read, until something else is over."""
-    ending = asyncio.ensure_future(over)  # type: ignore[arg-type]
     waits = []
-    while not ending.done():
+    while not over.done():
         waits.append((await reader.send("GET", f"/v1/orders/{order_id}", expect=200)).seconds)
         await asyncio.sleep(_READ_EVERY_SECONDS)
     return waits

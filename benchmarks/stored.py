@@ -7,7 +7,7 @@ from uuid import UUID
 
 import psycopg
 
-
+from benchmarks.servers import count_of
 
 _BATCH = 50_000
 # An id that sorts by when it was made, as those of the app do: the first 48 bits are milliseconds.
@@ -22,14 +22,14 @@ def fill_to(connection: psycopg.Connection[Any], tenant_id: str, orders: int, sa
     As the owner and without the triggers of foreign keys: the rows are copies of one that kept them all.
     """
     connection.execute(_ID)
-    stored = _one(connection, "SELECT count(*) FROM orders WHERE tenant_id = %s", tenant_id)
+    stored = count_of(connection, "SELECT count(*) FROM orders WHERE tenant_id = %s", tenant_id)
     connection.execute("SET session_replication_role = replica")
     for first in range(stored, orders, _BATCH):
         _add(connection, tenant_id, UUID(sample_id), first, min(_BATCH, orders - first), orders)
     connection.execute("RESET session_replication_role")
     connection.execute("VACUUM ANALYZE")
     connection.execute("CHECKPOINT")
-    return max(0, orders - int(stored))
+    return max(0, orders - stored)
 
 
 def _add(
@@ -69,7 +69,12 @@ def _add(
     moments = {"created_at": "n.at", "submitted_at": "n.at", "completed_at": "n.at", "expires_at": "NULL"}
     header = owner | moments | {"id": "n.new_id", "status": "'completed'"}
     header |= {"serial": "n.n", "number": "'ST' || n.n", "po_number": "'PO-' || n.n"}
-    line = owner | {"order_id": "n.new_order", "id": "n.new_id", "status": "'completed'", "waiting_for": "NULL"}
+    line = owner | {
+        "order_id": "n.new_order",
+        "id": "n.new_id",
+        "status": "'completed'",
+        "waiting_for": "NULL",
+    }
     price = {"order_id": "n.new_order", "line_id": "n.new_id"}
     event = owner | {"id": "pg_temp.id_at(n.at)", "subject_id": "n.new_id", "at": "n.at"}
     for table, new, source, where in (
@@ -81,12 +86,7 @@ def _add(
         names = columns[table]
         values = ", ".join(new.get(name, f"t.{name}") for name in names)
         connection.execute(
-            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {source} CROSS JOIN {table} t"  # noqa: S608
+            f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {source} CROSS JOIN {table} t"
             f" WHERE {where} ORDER BY n.n",
             (sample,),
         )
-
-
-def _one(connection: psycopg.Connection[Any], query: str, *params: Any) -> int:
-    row = connection.execute(query, params).fetchone()  # type: ignore[call-overload]
-    return int(row[0])

@@ -52,7 +52,7 @@ class TapedConnection(AsyncConnection[Any]):
     tape: Tape
 
     @asynccontextmanager
-    async def pipeline(self) -> AsyncIterator[Any]:  # type: ignore[override]  # a context manager either way
+    async def pipeline(self) -> AsyncIterator[Any]:
         self.tape.trips.append([])
         async with super().pipeline() as pipeline:
             yield pipeline

@@ -43,11 +43,8 @@ def price_sheet(rows: int, prefix: str) -> bytes:
     for n in range(1, rows + 1):
         cost = f"{1 + n % 400}.{n % 100:02}"
         retail = f"{2 + n % 400}.{n % 100:02}"
-        name = f"Plan {n} of {prefix}"
-        writer.writerow(
-            (f"vendor-{n % 20}", f"{prefix}-product-{n // 10}", f"{prefix}-{n}", name)
-            + ("user", "P1Y", "monthly", "USD", cost, retail)
-        )
+        plan = (f"vendor-{n % 20}", f"{prefix}-product-{n // 10}", f"{prefix}-{n}", f"Plan {n} of {prefix}")
+        writer.writerow((*plan, "user", "P1Y", "monthly", "USD", cost, retail))
     return text.getvalue().encode()
 
 
