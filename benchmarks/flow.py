@@ -15,13 +15,13 @@ STEPS = ("create", "add_line_1", "add_line_2", "checkout", "read")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where flows are sent: a port, tokens (one connection each), customers, two SKUs.
+    """Where flows are sent: a port, tokens (a connection for each group), customers, two SKUs.
 
     The handler to compare with cannot know which line is the second: it is told by the path `second`.
     """
 
     port: int
-    tokens: Sequence[str]
+    tokens: Sequence[Sequence[str]]
     customers: Sequence[str]
     skus: tuple[str, str]
     second: str = "lines"

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from typing import Any
 
 import msgspec
@@ -75,11 +75,11 @@ def parse_answer(received: bytes) -> tuple[int, bytes, int] | None:
 
 
 class Sender:
-    """One connection with the token of one API client."""
+    """One connection with the tokens of some API clients, used in turns: there is a limit for each."""
 
-    def __init__(self, wire: _Wire, host: str, token: str) -> None:
+    def __init__(self, wire: _Wire, host: str, tokens: Sequence[str]) -> None:
         self._wire = wire
-        self._head = f"Host: {host}\r\nAuthorization: Bearer {token}\r\n".encode()
+        self._heads = cycle(f"Host: {host}\r\nAuthorization: Bearer {token}\r\n".encode() for token in tokens)
 
     async def send(
         self, method: str, path: str, body: Any = None, *, expect: int, key: str | None = None
@@ -91,7 +91,7 @@ class Sender:
     async def send_bytes(
         self, method: str, path: str, content: bytes, kind: str, *, expect: int, key: str | None = None
     ) -> Answer:
-        lines = [f"{method} {path} HTTP/1.1\r\n".encode(), self._head]
+        lines = [f"{method} {path} HTTP/1.1\r\n".encode(), next(self._heads)]
         if content or method != "GET":
             lines.append(f"Content-Type: {kind}\r\nContent-Length: {len(content)}\r\n".encode())
         if key is not None:
@@ -104,14 +104,14 @@ class Sender:
 
 
 @asynccontextmanager
-async def senders(port: int, tokens: Sequence[str]) -> AsyncIterator[list[Sender]]:
-    """One connection per token."""
+async def senders(port: int, tokens: Sequence[Sequence[str]]) -> AsyncIterator[list[Sender]]:
+    """A connection for each group of tokens."""
     loop = asyncio.get_running_loop()
     wires: list[_Wire] = []
     try:
         for _ in tokens:
             wires.append((await loop.create_connection(_Wire, "127.0.0.1", port))[1])
-        yield [Sender(wire, f"127.0.0.1:{port}", token) for wire, token in zip(wires, tokens, strict=True)]
+        yield [Sender(wire, f"127.0.0.1:{port}", own) for wire, own in zip(wires, tokens, strict=True)]
     finally:
         for wire in wires:
             if wire.transport is not None:
@@ -129,9 +129,12 @@ async def share_out(workers: Sequence[Sender], numbers: Iterator[int], work: Wor
             await work(sender, number)
 
     started = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for sender in workers:
-            group.create_task(go_on(sender))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for sender in workers:
+                group.create_task(go_on(sender))
+    except ExceptionGroup as broken:  # one of them tells enough
+        raise broken.exceptions[0] from None
     return time.perf_counter() - started
 
 

@@ -33,7 +33,7 @@ async def import_beside_reader(
     """Send a sheet of new plans, while a client of the same server reads an order a hundred times a second."""
     sheet = price_sheet(rows, name)
     path = "/v1/price-sheets?format=multi-vendor&complete=false"
-    async with senders(target.port, [operator_token, target.tokens[0]]) as (importer, reader):
+    async with senders(target.port, [[operator_token], target.tokens[0]]) as (importer, reader):
         quiet = await _read_for(reader, order_id, asyncio.create_task(asyncio.sleep(_QUIET_SECONDS)))
         sending = asyncio.create_task(importer.send_bytes("POST", path, sheet, "text/csv", expect=200))
         meanwhile = await _read_for(reader, order_id, sending)

@@ -13,6 +13,7 @@ from benchmarks.flow import Target
 from benchmarks.servers import Server
 
 CONNECTIONS = 8
+CLIENTS = 24
 CUSTOMERS = 20
 FLOW_SKUS = ("bench-suite-1", "bench-suite-2")
 _HEADER = ("vendor", "product", "sku", "name", "unit", "term", "billing", "currency", "cost", "retail")
@@ -26,13 +27,12 @@ class World:
     reseller_id: str
     customers: tuple[str, ...]
     tokens: tuple[str, ...]
-    """Of the reseller's API clients, one for each connection: together they ask for more than one client may."""
+    """Of the reseller's API clients: together they ask for more than one client may."""
     operator_token: str
-    credentials: tuple[str, str]
-    """Of the first of those clients."""
 
     def target(self, port: int) -> Target:
-        return Target(port, self.tokens, self.customers, FLOW_SKUS)
+        groups = [self.tokens[first::CONNECTIONS] for first in range(CONNECTIONS)]
+        return Target(port, groups, self.customers, FLOW_SKUS)
 
 
 def price_sheet(rows: int, prefix: str) -> bytes:
@@ -61,7 +61,7 @@ def found_world(server: Server) -> World:
                 "/v1/api-clients",
                 {"organization_id": reseller, "name": f"Desk {n}", "role": "owner"},
             )
-            for n in range(CONNECTIONS)
+            for n in range(CLIENTS)
         ]
         tokens = [_sign_in(http, client["id"], client["client_secret"]) for client in clients]
         customers = [
@@ -71,15 +71,7 @@ def found_world(server: Server) -> World:
         for token, percent in ((operator, "4"), (tokens[0], "15")):
             rule = {"target_kind": "all", "kind": "percent", "value": percent}
             _post(http, token, "/v1/price-rules", rule)
-    first = clients[0]
-    return World(
-        made["organization_id"],
-        reseller,
-        tuple(customers),
-        tuple(tokens),
-        operator,
-        (first["id"], first["client_secret"]),
-    )
+    return World(made["organization_id"], reseller, tuple(customers), tuple(tokens), operator)
 
 
 def upload(http: httpx.Client, token: str, sheet: bytes) -> Any:
