@@ -14,6 +14,8 @@ from chandlery.surfaces.http.route import Route
 
 # What the table cannot tell: bodies that a route takes unread.
 UNREAD_BODIES = {"import_price_sheet": b"sku,price\n", "receive_callback": b"{}"}
+# Where one of several fields is needed, and none of them is required.
+ONE_OF_SEVERAL = {"add_line": {"sku": "suite-basic"}}
 # What stands in a path and is not an id.
 WORDS = {"provider": "sandbox"}
 
@@ -32,7 +34,8 @@ def media_type_of(route: Route) -> str:
 
 def least_body(route: Route, ids: Mapping[str, UUID]) -> Any:
     """The required fields of a route's body, in JSON's own types."""
-    return {name: value_of(field, ids) for name, field in fields_of(route.body).items() if field.required}
+    least = {name: value_of(field, ids) for name, field in fields_of(route.body).items() if field.required}
+    return least | ONE_OF_SEVERAL.get(route.operation, {})
 
 
 def named_body(route: Route, ids: Mapping[str, UUID]) -> Any:

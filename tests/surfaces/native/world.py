@@ -107,7 +107,9 @@ def a_world(owner: Owner) -> World:
         "parent_id": tenant.operator.organization_id,
         "recipient_id": tenant.reseller.organization_id,
         "customer_id": tenant.customer.organization_id,
-        "price_rule_id": a_rule(owner, tenant, tenant.operator.organization_id, "10"),
+        "price_rule_id": a_rule(
+            owner, tenant, tenant.operator.organization_id, "10", tenant.reseller.organization_id
+        ),
     }
     a_rule(owner, tenant, tenant.reseller.organization_id, "50")
     plans = a_catalog(owner, tenant)
