@@ -99,6 +99,24 @@ def migrate(*, data: Data = None) -> None:
 
 
 @app.command
+def found(*, name: str, sandbox: bool = False, json: bool = False, data: Data = None) -> None:
+    """Found a tenant: an operator, and an API client that holds every right.
+
+    Parameters
+    ----------
+    name
+        The operator's name.
+    sandbox
+        A tenant whose clock can be moved forward.
+    json
+        As one JSON object.
+    """
+    from chandlery.app.maintenance import found as run
+
+    run(_settings(data=data), name, is_sandbox=sandbox, as_json=json)
+
+
+@app.command
 def worker(*, data: Data = None) -> None:
     """Run one more worker beside a server that runs."""
     from chandlery.app.maintenance import run_worker
