@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, BinaryIO
 
@@ -26,11 +26,12 @@ class Sheet:
     def __init__(self, stream: BinaryIO, format_name: str | None) -> None:
         self.rows_total = _count_rows(stream)
         self.rows = 0
+        self.ended = False
         self.bad_rows = 0
         self.errors: list[RowError] = []
         self._text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
         self._reader = csv.reader(self._text)
-        header = next(self._cells(), (1, []))[1]
+        _, header = self._next() or (1, [])
         self._format = _format_of(header, format_name)
         self._width = len(header)
         self._columns = tuple(self._format.columns.items())
@@ -42,11 +43,13 @@ class Sheet:
         """The next good rows, out of up to `most` lines; empty together with `ended` at the end of the sheet."""
         good = []
         for _ in range(most):
-            line, cells = next(self._cells(), (0, []))
-            if not line:
+            found = self._next()
+            if found is None:
                 self._text.detach()  # the stream is the caller's to close
                 self.ended = True
+                self.rows_total = self.rows
                 break
+            line, cells = found
             if not cells:
                 continue
             self.rows += 1
@@ -55,27 +58,21 @@ class Sheet:
                 good.append(row)
         return good
 
-    ended = False
-
-    def refuse(self, error: RowError) -> None:
-        """Keep an error; beyond the first thousand they are only counted, by row."""
-        if len(self.errors) < MAX_ERRORS_KEPT:
-            self.errors.append(error)
-
-    def _cells(self) -> Iterator[tuple[int, list[str]]]:
+    def _next(self) -> tuple[int, list[str]] | None:
+        """The line on which the next row begins, and its cells; None at the end."""
         line = self._reader.line_num + 1
         try:
-            for cells in self._reader:
-                yield line, cells
-                return
+            cells = next(self._reader, None)
         except UnicodeDecodeError as error:
             raise SheetUnreadable(Problem("file", f"Near line {line}: not UTF-8.")) from error
         except csv.Error as error:
             raise SheetUnreadable(Problem("file", f"Line {line}: {error}.")) from error
+        return None if cells is None else (line, cells)
 
     def _row(self, line: int, cells: list[str]) -> StagedRow | None:
         if len(cells) != self._width:
-            return self._bad(line, [(WHOLE_ROW, f"has {len(cells)} cells, the header has {self._width}")])
+            self._bad(line, [(WHOLE_ROW, f"has {len(cells)} cells, the header has {self._width}")])
+            return None
         values: list[Any] = []
         wrong: list[tuple[str, str]] = []
         for (column, read), cell in zip(self._columns, self._pick(cells), strict=True):
@@ -84,16 +81,19 @@ class Sheet:
             except CellRefused as refused:
                 wrong.append((column, str(refused)))
         if wrong:
-            return self._bad(line, wrong)
+            self._bad(line, wrong)
+            return None
         try:
             return self._format.stage(line, tuple(values))
         except RowRefused as refused:
-            return self._bad(line, [(refused.column, str(refused))])
+            self._bad(line, [(refused.column, str(refused))])
+            return None
 
     def _bad(self, line: int, wrong: Sequence[tuple[str, str]]) -> None:
+        """Beyond the first thousand, bad rows are only counted."""
         self.bad_rows += 1
-        for column, message in wrong:
-            self.refuse(RowError(line, column, message))
+        if len(self.errors) < MAX_ERRORS_KEPT:
+            self.errors.extend(RowError(line, column, message) for column, message in wrong)
 
 
 def _format_of(header: Sequence[str], format_name: str | None) -> SheetFormat:
