@@ -35,6 +35,18 @@ BEGIN
 END
 $$;
 
+-- A job's key keeps twins from waiting beside it. Once it has started it waits no more: were it to keep the key, it could
+-- not go back to the queue while a twin stands there, and would hold its lock for ever.
+CREATE FUNCTION release_job_key() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    NEW.queueing_lock := NULL;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER chandlery_release_job_key BEFORE UPDATE OF status ON procrastinate_jobs FOR EACH ROW
+    WHEN (OLD.status = 'todo' AND NEW.status = 'doing' AND OLD.queueing_lock IS NOT NULL)
+    EXECUTE FUNCTION release_job_key();
+
 -- Who is asking, as `enter_unit` set it for this transaction. Unset or refused: NULL, which equals nothing.
 CREATE FUNCTION scope_tenant() RETURNS uuid LANGUAGE sql STABLE PARALLEL SAFE
     AS $$ SELECT NULLIF(current_setting('chandlery.tenant', true), '')::uuid $$;

@@ -1,4 +1,7 @@
 """What someone keeps, for how long, and at which quantity.
 
-Subscriptions come out of fulfilled order lines.
+subscription   the noun, and when its term ends
+activation     a fulfilled line becomes a subscription, once
+changes        a fulfilled line changes one
+queries        get and find
 """

@@ -1,0 +1,34 @@
+"""Beginning, repeating and settling what is asked of a provider: the stored half. Calling is `providers`' half.
+
+These run inside somebody's unit of work, between calls; none of them talks to a provider.
+"""
+
+from __future__ import annotations
+
+from chandlery.engine.statements import Query
+from chandlery.engine.unit import Unit
+from chandlery.fulfilment import _store
+from chandlery.fulfilment.provisioning import Begin, Provisioning, first_attempt
+from chandlery.identity import permissions
+from chandlery.kernel.actor import Actor
+from chandlery.kernel.ids import LineId, OrderId, ProvisioningId, new_id
+
+
+def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
+    """An order's provisionings by line, locked until the unit ends: two workers take turns."""
+    return _store.of_order(order_id)
+
+
+async def begin(unit: Unit, actor: Actor, command: Begin) -> Provisioning:
+    """Store that a line is about to be sent; only when this is committed may the provider be called."""
+    actor.require(permissions.FULFILMENT_OPERATE)
+    started = first_attempt(ProvisioningId(new_id()), command, unit.now)
+    unit.write(_store.insert(started))
+    return started
+
+
+async def save(unit: Unit, actor: Actor, changed: Provisioning) -> Provisioning:
+    """Store what became of a provisioning that this unit has locked."""
+    actor.require(permissions.FULFILMENT_OPERATE)
+    unit.write(_store.update(changed))
+    return changed

@@ -1,0 +1,60 @@
+"""Which providers there are, and how one is called: within a time-out, and whatever it raises is an answer too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import structlog
+
+from chandlery.engine.outbound import NotReached
+from chandlery.fulfilment.port import Failed, Outcome, Provider, Request, Unknown
+from chandlery.fulfilment.retries import RetryPolicy
+from chandlery.kernel.ids import TenantId
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Providers:
+    """The providers by name, the keys with which they sign callbacks, and how patient we are with them."""
+
+    by_name: Mapping[str, Provider]
+    callback_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+    async def send(self, name: str, action: str, request: Request) -> Outcome:
+        """Have a provider create or change something."""
+        provider = self.by_name.get(name)
+        if provider is None:
+            return Failed(f"No provider named {name} is set up here.")
+        call = provider.change if action == "change" else provider.provision
+        return await self._within_timeout(name, call(request))
+
+    async def ask(self, name: str, account: TenantId, reference: str) -> Outcome | None:
+        """Ask a provider what became of our reference; None when it has never seen it."""
+        provider = self.by_name.get(name)
+        if provider is None:
+            return Unknown(f"No provider named {name} is set up here.")
+        return await self._within_timeout(name, provider.query(account, reference))
+
+    async def _within_timeout(self, name: str, call: Awaitable[T]) -> T | Failed | Unknown:
+        try:
+            async with asyncio.timeout(self.policy.call_timeout.total_seconds()):
+                return await call
+        except TimeoutError:
+            return Unknown("The vendor did not answer in time.")
+        except NotSent as error:
+            return Failed(error.detail)
+        except (
+            Exception
+        ) as error:  # a provider's code is foreign code: what it raises must not stop the order
+            log.warning("provider_raised", provider=name, error=repr(error), exc_info=error)
+            return Unknown(f"The call to the vendor broke off ({type(error).__name__}).")
+
+
+class NotSent(NotReached):
+    """The vendor could not be reached; nothing was sent."""

@@ -1,0 +1,32 @@
+"""What waits at a provider, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chandlery.engine.unit import Reader
+from chandlery.fulfilment import _store
+from chandlery.fulfilment.provisioning import Provisioning
+from chandlery.identity import permissions
+from chandlery.kernel.actor import Actor
+from chandlery.kernel.ids import LineId, OrderId, OrganizationId
+from chandlery.kernel.page import Page, PageRequest
+
+
+@dataclass(frozen=True, slots=True)
+class FindWaiting:
+    """Provisionings that are not done, oldest first; of one customer, and those that wait for a person alone."""
+
+    owner_id: OrganizationId | None = None
+    needs_operator: bool = False
+    page: PageRequest = field(default_factory=PageRequest)
+
+
+async def find_waiting(reader: Reader, actor: Actor, command: FindWaiting) -> Page[Provisioning]:
+    actor.require(permissions.FULFILMENT_READ)
+    return await reader.fetch(_store.waiting(command.owner_id, command.needs_operator, command.page))
+
+
+async def get_provisioning(reader: Reader, actor: Actor, line: tuple[OrderId, LineId]) -> Provisioning:
+    actor.require(permissions.FULFILMENT_READ)
+    return await reader.fetch(_store.by_line(*line))

@@ -1,0 +1,1 @@
+"""The only SQL of this room: orders one at a time, and lists of them."""

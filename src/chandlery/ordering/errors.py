@@ -1,0 +1,45 @@
+"""What ordering may refuse."""
+
+from __future__ import annotations
+
+from chandlery.kernel.errors import Conflict, Invalid, NotFound
+
+
+class OrderUnknown(NotFound):
+    """There is no such order; check its id."""
+
+
+class LineUnknown(NotFound):
+    """This order has no such line; read the order for the ids of its lines."""
+
+
+class OrderInvalid(Invalid):
+    """The order cannot be taken like this; correct the fields listed."""
+
+
+class OrderNotDraft(Conflict):
+    """Only a draft can be changed and checked out, and this order is none any more; open a new draft instead."""
+
+
+class DraftExpired(Conflict):
+    """This draft has expired; open a new one."""
+
+
+class DraftFull(Conflict):
+    """A draft holds 500 lines at most; open another one for the rest."""
+
+
+class CustomerInactive(Conflict):
+    """This customer is suspended or closed; have it activated before ordering for it."""
+
+
+class OrderFinished(Conflict):
+    """This order is finished, so there is nothing to cancel; cancel the subscriptions that came of it instead."""
+
+
+class LinesUnderWay(Conflict):
+    """The vendor has, or may have, a line of this order already; wait for its answer, then cancel what came of it."""
+
+
+class LineNotReady(Conflict):
+    """A line cannot go from its present state to that one; read the order again."""

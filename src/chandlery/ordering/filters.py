@@ -1,0 +1,28 @@
+"""What a list of orders can be narrowed to; surfaces build their own filters from these fields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from chandlery.kernel.ids import OrganizationId
+from chandlery.ordering.status import OrderStatus
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilter:
+    """All that is given must hold; `status` is any of several, `created_until` is exclusive."""
+
+    number: str | None = None
+    status: tuple[OrderStatus, ...] = ()
+    customer_id: OrganizationId | None = None
+    seller_id: OrganizationId | None = None
+    placed_by: OrganizationId | None = None
+    po_number: str | None = None
+    created_from: datetime | None = None
+    created_until: datetime | None = None
+
+    @property
+    def names_an_index(self) -> bool:
+        """Whether it asks for few enough rows by itself, whoever asks."""
+        return any((self.number, self.po_number, self.customer_id, self.seller_id))

@@ -1,0 +1,89 @@
+"""What a person decides about a line that waits for one: try it again, call it done, or call it refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chandlery.engine.unit_of_work import Unit
+from chandlery.fulfilment import attempts
+from chandlery.fulfilment.errors import ProvisioningUnknown
+from chandlery.fulfilment.port import Done, Refused
+from chandlery.fulfilment.provisioning import Provisioning
+from chandlery.identity import permissions
+from chandlery.kernel.actor import Actor
+from chandlery.kernel.errors import Invalid, Problem
+from chandlery.kernel.ids import LineId, OrderId
+from chandlery.ordering import progress
+from chandlery.ordering.order import Order
+from chandlery.ordering.progress import LineProgress
+from chandlery.ordering.status import LineStatus
+from chandlery.processes import fulfil_order
+from chandlery.processes.line_outcomes import progress_of, settle
+
+
+class DecisionIncomplete(Invalid):
+    """A decision needs its ground: the vendor's reference for what is done, a reason for what is refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLine:
+    order_id: OrderId
+    line_id: LineId
+
+
+@dataclass(frozen=True, slots=True)
+class MarkLineDone:
+    """The vendor has done it, under this name, and did not manage to say so."""
+
+    order_id: OrderId
+    line_id: LineId
+    vendor_reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseLine:
+    order_id: OrderId
+    line_id: LineId
+    reason: str
+
+
+async def retry_line(unit: Unit, actor: Actor, command: RetryLine) -> Order:
+    """Send it again from the beginning; where it may have been done already, ask the vendor first."""
+    order, found = await _load(unit, actor, command.order_id, command.line_id)
+    again = await attempts.save(unit, actor, found.reopened(unit.now))
+    unit.defer(fulfil_order.job(order.id))
+    return progress.advance(unit, actor, order, (progress_of(again),))
+
+
+async def mark_line_done(unit: Unit, actor: Actor, command: MarkLineDone) -> Order:
+    """Record that the vendor has done it; the subscription follows as if the vendor had said so."""
+    if not 1 <= len(command.vendor_reference) <= 200:
+        raise DecisionIncomplete(Problem("vendor_reference", DecisionIncomplete.message()))
+    order, found = await _load(unit, actor, command.order_id, command.line_id)
+    done = await attempts.save(unit, actor, found.decided(Done(command.vendor_reference)))
+    made = await settle(unit, order, order.line(command.line_id), done)
+    return progress.advance(unit, actor, order, (*_restarted(order, done), progress_of(done, made)))
+
+
+async def refuse_line(unit: Unit, actor: Actor, command: RefuseLine) -> Order:
+    """Record that it will not be done; the order can then be cancelled."""
+    if not 1 <= len(command.reason) <= 500:
+        raise DecisionIncomplete(Problem("reason", DecisionIncomplete.message()))
+    order, found = await _load(unit, actor, command.order_id, command.line_id)
+    refused = await attempts.save(unit, actor, found.decided(Refused(command.reason)))
+    return progress.advance(unit, actor, order, (*_restarted(order, refused), progress_of(refused)))
+
+
+async def _load(unit: Unit, actor: Actor, order_id: OrderId, line_id: LineId) -> tuple[Order, Provisioning]:
+    actor.require(permissions.FULFILMENT_OPERATE)
+    _, order, known = await unit.fetch(*progress.to_advance(order_id), attempts.of_order(order_id))
+    if line_id not in known:
+        raise ProvisioningUnknown(given=str(line_id))
+    return order, known[line_id]
+
+
+def _restarted(order: Order, found: Provisioning) -> tuple[LineProgress, ...]:
+    """A line that was refused or has failed is under way again before it can end differently."""
+    if order.line(found.line_id).status not in (LineStatus.REFUSED, LineStatus.FAILED):
+        return ()
+    return (LineProgress(order.id, found.line_id, LineStatus.IN_PROGRESS, "Decided by a person."),)

@@ -1,0 +1,44 @@
+"""Which event starts which story, which task runs which, and what runs again and again: the one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from chandlery.engine.jobs import Job, Triggers
+from chandlery.engine.tasks import Task
+from chandlery.engine.unit_of_work import Engine
+from chandlery.engine.worker import Periodic
+from chandlery.fulfilment.providers import Providers
+from chandlery.fulfilment.sandbox.callbacks import CallingBack
+from chandlery.kernel.events import Event
+from chandlery.processes import fulfil_order
+from chandlery.processes.expire_drafts import expire_drafts
+
+
+def _submitted(event: Event) -> Job:
+    return fulfil_order.job(event.subject_id)
+
+
+def _answered(event: Event) -> Job:
+    return fulfil_order.job(event.data["order_id"])
+
+
+TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _answered}
+
+
+def tasks(providers: Providers) -> Mapping[str, Task]:
+    """Every kind of job that a worker must know."""
+    return {fulfil_order.TASK: fulfil_order.task(providers)}
+
+
+def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:
+    """The sweeps of every worker; the sandbox vendor's own machine is among them where there is one."""
+    sweeps = [Periodic("expire_drafts", 30, expire_drafts)]
+    if calling_back is not None:
+        vendor = calling_back
+
+        async def call_back(_engine: Engine) -> None:
+            await vendor.deliver_due()
+
+        sweeps.append(Periodic("sandbox_callbacks", 1, call_back))
+    return sweeps
