@@ -10,6 +10,7 @@ from chandlery.identity.errors import OwnPasswordOnly
 from chandlery.identity.gate import Gate
 from chandlery.identity.passwords import HashedPassword
 from chandlery.identity.sessions import confirm_password
+from chandlery.identity.users import get_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import UserId
@@ -36,7 +37,8 @@ async def change_password(gate: Gate, actor: Actor, command: ChangePassword) -> 
     if actor.user_id is None:
         raise OwnPasswordOnly
     await confirm_password(gate, actor.user_id, command.current)
-    hashed = await gate.passwords.hash(command.new)
+    user = await gate.engine.read(actor, get_user, actor.user_id)
+    hashed = await gate.passwords.hash(command.new, user.username, user.email.partition("@")[0])
     await gate.engine.perform(actor, set_password, SetPassword(actor.user_id, hashed))
 
 

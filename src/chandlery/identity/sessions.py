@@ -20,6 +20,7 @@ from chandlery.engine.unit_of_work import Engine
 from chandlery.identity import permissions
 from chandlery.identity._store import sessions as store
 from chandlery.identity._store.sessions import LiveSession
+from chandlery.identity.client import TokenLifetimes
 from chandlery.identity.errors import (
     ClientCredentialsWrong,
     CredentialsWrong,
@@ -30,7 +31,6 @@ from chandlery.identity.errors import (
     SignInLocked,
     TokenInvalid,
 )
-from chandlery.identity.client import TokenLifetimes
 from chandlery.identity.gate import CLIENT_SECRET, REFRESH_TOKEN, Gate
 from chandlery.identity.roles import resolve
 from chandlery.identity.session import Issued, KnownClient, KnownUser

@@ -248,6 +248,7 @@ CREATE FUNCTION find_client(p_id uuid) RETURNS TABLE (
     access_seconds integer, refresh_seconds integer, tenant uuid, role text, permissions text[], macs bytea[]
 ) LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     SELECT c.id, c.organization_id, c.surface, c.grants, c.is_public, c.access_seconds, c.refresh_seconds,
+           c.tenant_id, c.role, r.permissions,
            ARRAY(SELECT s.mac FROM client_secrets s
                  WHERE s.client_id = c.id AND (s.expires_at IS NULL OR s.expires_at > now()))
     FROM api_clients c LEFT JOIN roles r ON r.id = c.role_id
