@@ -1,4 +1,4 @@
-"""How a price came about, for the one who asks: what it pays, and what it asks of the next below. Nobody else's step."""
+"""How a price came about, for the one who asks: what it pays, and what it asks of those below. Nobody else's step."""
 
 from __future__ import annotations
 

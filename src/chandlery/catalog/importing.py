@@ -1,9 +1,9 @@
 """Landing a vendor's price sheet: read as a stream, staged by COPY, merged in one transaction through the one road.
 
-Reading happens in a thread, staging and merging in the database, so that nobody who reads the catalogue waits. Bad rows
-are reported by line and column; the good ones land, or with `strict` nothing does. A complete sheet also ends the prices
-that it no longer names, in the markets and currencies that it speaks of; with a bad row in it, it is taken as a part,
-because a row that cannot be read may be the very one that seems to be missing.
+Reading happens in a thread, staging and merging in the database, so that nobody who reads the catalogue waits. Bad
+rows are reported by line and column; the good ones land, or with `strict` nothing does. A complete sheet also ends
+the prices that it no longer names, in the markets and currencies that it speaks of; with a bad row in it, it is taken
+as a part, because a row that cannot be read may be the very one that seems to be missing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID
 
 from chandlery.catalog import _store
 from chandlery.catalog.editing import require_operator
-from chandlery.catalog.sheets.format import RowError
+from chandlery.catalog.sheets.format import WHOLE_ROW, RowError
 from chandlery.catalog.sheets.reading import MAX_ERRORS_KEPT, Sheet
 from chandlery.engine.bulk import copy_rows, long_statements
 from chandlery.engine.unit_of_work import Engine, Unit
@@ -94,7 +94,7 @@ async def _staged(
         good = await asyncio.to_thread(sheet.batch, _BATCH_LINES)
         yield [(import_id, *row) for row in good]
         if on_progress is not None:
-            on_progress(sheet.rows, sheet.rows_total if not sheet.ended else sheet.rows)
+            on_progress(sheet.rows, sheet.rows_total)
 
 
 async def _land(unit: Unit, actor: Actor, command: _Land) -> ImportReport:
@@ -102,7 +102,9 @@ async def _land(unit: Unit, actor: Actor, command: _Land) -> ImportReport:
     unit.write(long_statements())
     contradictions = await unit.fetch(_store.check_staged(command.import_id))
     bad_rows = command.bad_rows + len(contradictions)
-    errors = tuple(sorted([*command.errors, *contradictions], key=lambda one: one.line)[:MAX_ERRORS_KEPT])
+    errors = tuple(
+        sorted([*command.errors, *map(_worded, contradictions)], key=lambda one: one.line)[:MAX_ERRORS_KEPT]
+    )
     if bad_rows and command.strict:
         unit.write(_store.discard_staged(command.import_id))
         return ImportReport(command.rows, bad_rows=bad_rows, errors=errors)
@@ -118,3 +120,12 @@ async def _land(unit: Unit, actor: Actor, command: _Land) -> ImportReport:
     told = {"rows": report.rows, "unchanged": report.unchanged, "bad_rows": bad_rows, **counts}
     unit.emit(Event("catalog.imported", command.import_id, OrganizationId(actor.tenant_id), told))
     return report
+
+
+def _worded(found: _store.Contradiction) -> RowError:
+    line, what, other = found
+    if what == "price":
+        same = f"is for the same plan, market, currency, tier and start as line {other}"
+        return RowError(line, WHOLE_ROW, same)
+    where = "in the catalogue" if other is None else f"in line {other}"
+    return RowError(line, WHOLE_ROW, f"gives this SKU to another product than it has {where}")

@@ -12,12 +12,19 @@ from chandlery.catalog._store.editing import (
     retire_plan,
     save_characteristic,
 )
-from chandlery.catalog._store.importing import COPY_STAGED, check_staged, discard_staged, merge_staged
+from chandlery.catalog._store.importing import (
+    COPY_STAGED,
+    Contradiction,
+    check_staged,
+    discard_staged,
+    merge_staged,
+)
 from chandlery.catalog._store.quoting import offers_query
 from chandlery.catalog._store.rules import end_rule, lock_rules, rule_facts, rule_for_update, rules, save_rule
 
 __all__ = [
     "COPY_STAGED",
+    "Contradiction",
     "PlanFilter",
     "attach_addon",
     "characteristic_place",

@@ -57,7 +57,8 @@ _PLANS = """
 _PLAN = "SELECT to_jsonb(d) FROM plan_details d WHERE d.tenant_id = scope_tenant() AND d.id = %s"
 
 _PRICES = """
-    SELECT id, plan_id, market, currency, min_quantity, max_quantity, cost, retail, periods, effective_from, effective_until
+    SELECT id, plan_id, market, currency, min_quantity, max_quantity, cost, retail, periods, effective_from,
+           effective_until
     FROM list_prices
     WHERE tenant_id = scope_tenant() AND (effective_from, id) > (%(at)s::timestamptz, %(id)s::uuid)
       AND (%(plan)s::uuid IS NULL OR plan_id = %(plan)s::uuid)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from chandlery.catalog.sheets.format import RowError
-from chandlery.engine.statements import Query, Row, Write, many, one
+from chandlery.engine.statements import Query, Write, many, one
 from chandlery.kernel.errors import NotFound
 
 COPY_STAGED = (
@@ -19,8 +18,16 @@ _MERGE = "SELECT merge_staged_prices(%s::uuid, %s::boolean)"
 _DISCARD = "SELECT discard_staged_prices(%s::uuid)"
 
 
-def check_staged(import_id: UUID) -> Query[list[RowError]]:
-    return many(_CHECK, (import_id,), _contradiction)
+class Contradiction(NamedTuple):
+    """A staged row that was taken out: it repeats a price, or moves a SKU, of another line (None: of the catalogue)."""
+
+    line: int
+    what: Literal["price", "sku"]
+    other_line: int | None
+
+
+def check_staged(import_id: UUID) -> Query[list[Contradiction]]:
+    return many(_CHECK, (import_id,), lambda row: Contradiction(*row))
 
 
 def merge_staged(import_id: UUID, complete: bool) -> Query[dict[str, Any]]:
@@ -29,13 +36,3 @@ def merge_staged(import_id: UUID, complete: bool) -> Query[dict[str, Any]]:
 
 def discard_staged(import_id: UUID) -> Write:
     return Write(_DISCARD, (import_id,))
-
-
-def _contradiction(row: Row) -> RowError:
-    line, what, other = row
-    if what == "price":
-        return RowError(
-            line, "(row)", f"is for the same plan, market, currency, tier and start as line {other}"
-        )
-    where = "in the catalogue" if other is None else f"in line {other}"
-    return RowError(line, "(row)", f"gives this SKU to another product than it has {where}")

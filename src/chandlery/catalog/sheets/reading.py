@@ -26,6 +26,7 @@ class Sheet:
     def __init__(self, stream: BinaryIO, format_name: str | None) -> None:
         self.rows_total = _count_rows(stream)
         self.rows = 0
+        self.ended = False
         self.bad_rows = 0
         self.errors: list[RowError] = []
         self._text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
@@ -46,6 +47,7 @@ class Sheet:
             if not line:
                 self._text.detach()  # the stream is the caller's to close
                 self.ended = True
+                self.rows_total = self.rows
                 break
             if not cells:
                 continue
@@ -54,13 +56,6 @@ class Sheet:
             if row is not None:
                 good.append(row)
         return good
-
-    ended = False
-
-    def refuse(self, error: RowError) -> None:
-        """Keep an error; beyond the first thousand they are only counted, by row."""
-        if len(self.errors) < MAX_ERRORS_KEPT:
-            self.errors.append(error)
 
     def _cells(self) -> Iterator[tuple[int, list[str]]]:
         line = self._reader.line_num + 1
@@ -75,7 +70,8 @@ class Sheet:
 
     def _row(self, line: int, cells: list[str]) -> StagedRow | None:
         if len(cells) != self._width:
-            return self._bad(line, [(WHOLE_ROW, f"has {len(cells)} cells, the header has {self._width}")])
+            self._bad(line, [(WHOLE_ROW, f"has {len(cells)} cells, the header has {self._width}")])
+            return None
         values: list[Any] = []
         wrong: list[tuple[str, str]] = []
         for (column, read), cell in zip(self._columns, self._pick(cells), strict=True):
@@ -84,16 +80,19 @@ class Sheet:
             except CellRefused as refused:
                 wrong.append((column, str(refused)))
         if wrong:
-            return self._bad(line, wrong)
+            self._bad(line, wrong)
+            return None
         try:
             return self._format.stage(line, tuple(values))
         except RowRefused as refused:
-            return self._bad(line, [(refused.column, str(refused))])
+            self._bad(line, [(refused.column, str(refused))])
+            return None
 
     def _bad(self, line: int, wrong: Sequence[tuple[str, str]]) -> None:
+        """Beyond the first thousand, bad rows are only counted."""
         self.bad_rows += 1
-        for column, message in wrong:
-            self.refuse(RowError(line, column, message))
+        if len(self.errors) < MAX_ERRORS_KEPT:
+            self.errors.extend(RowError(line, column, message) for column, message in wrong)
 
 
 def _format_of(header: Sequence[str], format_name: str | None) -> SheetFormat:
