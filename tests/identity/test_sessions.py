@@ -288,7 +288,7 @@ async def test_a_refresh_token_serves_the_client_it_was_given_to(gate: Gate, ten
     thief = await known(gate, await a_client(gate, tenant.reseller, "admin", BOTH))
     with pytest.raises(RefreshTokenWrong):
         await refresh_session(gate, RefreshSession(thief, first.refresh_token or ""))
-    assert await refresh_session(gate, RefreshSession(client, first.refresh_token or ""))
+    await refresh_session(gate, RefreshSession(client, first.refresh_token or ""))
 
 
 async def test_secrets_and_refresh_tokens_are_never_stored_in_clear(
