@@ -9,9 +9,11 @@ from typing import TypeVar
 
 import structlog
 
-from chandlery.engine.outbound import NotReached
+from chandlery.engine.errors import DatabaseUnavailable
+from chandlery.engine.outbound import HostUnreachable
 from chandlery.fulfilment.port import Failed, Outcome, Provider, Request, Unknown
 from chandlery.fulfilment.retries import RetryPolicy
+from chandlery.kernel.errors import Unavailable
 from chandlery.kernel.ids import TenantId
 
 log = structlog.get_logger(__name__)
@@ -47,14 +49,12 @@ class Providers:
                 return await call
         except TimeoutError:
             return Unknown("The vendor did not answer in time.")
-        except NotSent as error:
+        except (NotSent, HostUnreachable, DatabaseUnavailable) as error:
             return Failed(error.detail)
-        except (
-            Exception
-        ) as error:  # a provider's code is foreign code: what it raises must not stop the order
+        except Exception as error:  # edge: a provider is foreign code, and must not stop the order
             log.warning("provider_raised", provider=name, error=repr(error), exc_info=error)
             return Unknown(f"The call to the vendor broke off ({type(error).__name__}).")
 
 
-class NotSent(NotReached):
+class NotSent(Unavailable):
     """The vendor could not be reached; nothing was sent."""

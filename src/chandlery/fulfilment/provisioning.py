@@ -67,7 +67,7 @@ class Provisioning:
 
     @property
     def reference(self) -> str:
-        """Our name for it at the provider, the same in every attempt."""
+        """Our name for it at the provider, the same in every attempt: the id of the line."""
         return str(self.id)
 
     @property

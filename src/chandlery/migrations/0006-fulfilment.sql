@@ -1,12 +1,12 @@
 -- How each order line is made real at a provider, and the ledger of the sandbox vendor.
 
 CREATE TABLE provisionings (
-    id               uuid PRIMARY KEY,  -- also our reference at the provider
+    id               uuid PRIMARY KEY,  -- the line's own: it has one, and this is our reference at the provider
     tenant_id        uuid NOT NULL REFERENCES tenants,
     owner_id         uuid NOT NULL,
     owner_path       text COLLATE "C" NOT NULL,
     order_id         uuid NOT NULL,
-    line_id          uuid NOT NULL,
+    line_id          uuid NOT NULL CHECK (line_id = id),
     provider         text NOT NULL,
     action           text NOT NULL CHECK (action IN ('create', 'change')),
     state            text NOT NULL CHECK (state IN
@@ -18,9 +18,9 @@ CREATE TABLE provisionings (
     vendor_reference text,
     reason           text NOT NULL DEFAULT '',
     answer           jsonb,  -- what a callback said, until the order's own job has read it
-    created_at       timestamptz NOT NULL,
-    CONSTRAINT provisionings_line UNIQUE (order_id, line_id)
+    created_at       timestamptz NOT NULL
 );
+CREATE INDEX provisionings_order ON provisionings (order_id);
 CREATE INDEX provisionings_waiting ON provisionings (tenant_id, owner_id, created_at, id) WHERE state <> 'done';
 CREATE INDEX provisionings_waiting_all ON provisionings (tenant_id, created_at, id) WHERE state <> 'done';
 ALTER TABLE provisionings ENABLE ROW LEVEL SECURITY;
