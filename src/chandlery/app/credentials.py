@@ -29,7 +29,9 @@ def show(settings: Settings, *, as_json: bool) -> None:
         if isinstance(value, str):
             console.print(f"[bold]{surface.name}[/]  {value}")
             continue
-        table = Table(title=surface.name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 2))
+        table = Table(
+            title=surface.name, title_justify="left", box=None, show_header=False, padding=(0, 2, 0, 2)
+        )
         for name, text in msgspec.structs.asdict(value).items():
             table.add_row(f"[dim]{name}[/]", ", ".join(text) if isinstance(text, tuple) else str(text))
         console.print(table)

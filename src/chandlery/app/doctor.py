@@ -59,9 +59,13 @@ def _files(settings: Settings) -> Iterator[Finding]:
         yield Finding("good", "The master key is set by CHANDLERY_SECRET_KEY")
     elif (key := settings.data / FILE_NAME).exists():
         exposed = key.stat().st_mode & 0o077
-        yield Finding("bad" if exposed else "good", f"Master key in {key}", f"chmod 600 {key}" if exposed else "")
+        yield Finding(
+            "bad" if exposed else "good", f"Master key in {key}", f"chmod 600 {key}" if exposed else ""
+        )
     else:
-        yield Finding("look", "There is no master key yet", "The first `chandlery serve` makes one; back it up.")
+        yield Finding(
+            "look", "There is no master key yet", "The first `chandlery serve` makes one; back it up."
+        )
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
@@ -71,7 +75,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
         with database.reachable(settings) as found:
             yield from _schema(found.url)
     except (CannotStart, psycopg.OperationalError) as error:
-        yield Finding("bad", f"The database cannot be reached: {error}", "See CHANDLERY_DATABASE_URL or --data.")
+        yield Finding(
+            "bad", f"The database cannot be reached: {error}", "See CHANDLERY_DATABASE_URL or --data."
+        )
 
 
 def _schema(url: str) -> Iterator[Finding]:
@@ -79,7 +85,9 @@ def _schema(url: str) -> Iterator[Finding]:
         version = connection.info.server_version // 10_000
         good = version >= LEAST_POSTGRES
         yield Finding(
-            "good" if good else "bad", f"PostgreSQL {version}", "" if good else f"Use {LEAST_POSTGRES} or later."
+            "good" if good else "bad",
+            f"PostgreSQL {version}",
+            "" if good else f"Use {LEAST_POSTGRES} or later.",
         )
         state = schema_state(url)
         if state.pending:
@@ -97,8 +105,14 @@ def _worker(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[Find
     if isinstance(seconds, int) and seconds < 10:
         yield Finding("good", f"A worker gave a sign of life {seconds} s ago")
     else:
-        yield Finding("bad", "No worker runs: nothing is provisioned", "Start one: chandlery serve, or chandlery worker")
+        yield Finding(
+            "bad", "No worker runs: nothing is provisioned", "Start one: chandlery serve, or chandlery worker"
+        )
     row = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'").fetchone()
     failed = row[0] if row else 0
     if failed:
-        yield Finding("look", f"{failed} jobs were given up", "GET /v1/fulfilment/waiting tells which lines wait and why.")
+        yield Finding(
+            "look",
+            f"{failed} jobs were given up",
+            "GET /v1/fulfilment/waiting tells which lines wait and why.",
+        )

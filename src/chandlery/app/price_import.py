@@ -31,9 +31,13 @@ def import_file(
         raise CannotStart(f"There is no file {file}.")
     try:
         with database.reachable(settings) as found:
-            report = asyncio.run(_import(settings, found.url, file, _tenant(tenant_id, found.url), format, strict))
+            report = asyncio.run(
+                _import(settings, found.url, file, _tenant(tenant_id, found.url), format, strict)
+            )
     except Fault as refused:
-        raise CannotStart(f"{refused.detail} {'; '.join(p.message for p in refused.problems)}".strip()) from refused
+        raise CannotStart(
+            f"{refused.detail} {'; '.join(p.message for p in refused.problems)}".strip()
+        ) from refused
     _show(report, strict=strict)
     return int(report.bad_rows > 0)
 

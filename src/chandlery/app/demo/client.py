@@ -41,9 +41,7 @@ class Client:
         self, method: str, path: str, body: Any = None, *, expect: int, key: str | None = None, **query: Any
     ) -> Json:
         headers = self._headers() | {"Idempotency-Key": key or str(uuid4())}
-        return _expected(
-            self._http.request(method, path, params=query, json=body, headers=headers), expect
-        )
+        return _expected(self._http.request(method, path, params=query, json=body, headers=headers), expect)
 
     def refused(self, method: str, path: str, body: Any, *, expect: int) -> Json:
         """The problem document of a request that has to be refused."""
@@ -68,7 +66,9 @@ class Client:
             if holds(found):
                 return found
             time.sleep(0.1)
-        raise Unexpected(f"{path} did not come to what was expected within {seconds:.0f} s; it is {found!r:.500}")
+        raise Unexpected(
+            f"{path} did not come to what was expected within {seconds:.0f} s; it is {found!r:.500}"
+        )
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}

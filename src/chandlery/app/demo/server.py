@@ -59,7 +59,9 @@ class ThrowAwayServer:
         )
         while time.monotonic() - started < _READY_SECONDS:
             if self._process.poll() is not None:
-                raise CannotStart(f"The demo's server ended with status {self._process.returncode}; see above.")
+                raise CannotStart(
+                    f"The demo's server ended with status {self._process.returncode}; see above."
+                )
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.base_url}/health/ready", timeout=2).status_code == 200:
                     return time.monotonic() - started
@@ -105,7 +107,9 @@ def _processes() -> Iterator[tuple[int, tuple[int, str]]]:
             with suppress(OSError, ValueError):
                 pid = int(entry.name)
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                command = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                )
                 yield pid, (int(fields[1]), command)
         return
     listing = subprocess.run(

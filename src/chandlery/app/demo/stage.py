@@ -43,7 +43,9 @@ class Stage:
     def note(self, what: str) -> None:
         self.console.print(f"    [dim]{what}[/]")
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+    ) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
@@ -65,7 +67,9 @@ class Stage:
     def curtain(self, lines: Sequence[str]) -> None:
         seconds = time.monotonic() - self._started
         self.console.print()
-        self.console.print(Panel("\n".join(lines), title=f"All as expected, in {seconds:.0f} s", border_style="green"))
+        self.console.print(
+            Panel("\n".join(lines), title=f"All as expected, in {seconds:.0f} s", border_style="green")
+        )
 
     def broken(self, why: str) -> None:
         self.console.print(Panel(why, title=f"Not as expected, in step {self._act}", border_style="red"))
@@ -76,7 +80,9 @@ def coloured(status: str) -> str:
 
 
 def amount(minor: int, currency: str) -> str:
-    return f"{minor / 100:,.2f} {currency}"  # for people, of two-decimal currencies; the API's figures are exact
+    return (
+        f"{minor / 100:,.2f} {currency}"  # for people, of two-decimal currencies; the API's figures are exact
+    )
 
 
 def _indented(table: Table) -> Table:

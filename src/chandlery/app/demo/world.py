@@ -33,7 +33,13 @@ from chandlery.processes.checkout import checkout
 
 FILE = "demo.json"
 SHEETS = ("microsoft-nce-price-sheet.csv", "multi-vendor-price-list.csv")
-SKUS = ("gws-business-starter", "gws-business-standard", "chrome-enterprise-upgrade", "dock-usb-c", "headset-uc")
+SKUS = (
+    "gws-business-starter",
+    "gws-business-standard",
+    "chrome-enterprise-upgrade",
+    "dock-usb-c",
+    "headset-uc",
+)
 _ORDERS = (
     ("PO-1001", (("gws-business-starter", 12), ("dock-usb-c", 4))),
     ("PO-1002", (("CFQ7TTC0LH18:0001:P1Y:monthly", 8),)),
@@ -71,15 +77,15 @@ class _World:
     async def do(self, use_case: Any, command: Any, actor: Actor | None = None) -> Any:
         return (await self.opened.engine.perform(actor or self.actor, use_case, command)).result
 
-    async def organization(self, parent: Organization, kind: Any, name: str, edition: Any = None) -> Organization:
+    async def organization(
+        self, parent: Organization, kind: Any, name: str, edition: Any = None
+    ) -> Organization:
         made: Organization = await self.do(add_organization, AddOrganization(parent.id, kind, name, edition))
         return made
 
     def acting_for(self, organization: Organization) -> Actor:
         """The server itself, at work for an organisation of the tenant."""
-        return Actor(
-            self.actor.tenant_id, organization.id, frozenset(), surface="demo", is_system=True
-        )
+        return Actor(self.actor.tenant_id, organization.id, frozenset(), surface="demo", is_system=True)
 
 
 async def load(opened: OpenHouse, settings: Settings, database_url: str) -> Credentials:
@@ -106,7 +112,9 @@ def read(path: Path) -> Credentials | None:
 
 
 async def _load(opened: OpenHouse, settings: Settings, database_url: str) -> Credentials:
-    operator = await found_tenant(opened.engine, FoundTenant("Harbour Distribution", is_sandbox=True, by="demo"))
+    operator = await found_tenant(
+        opened.engine, FoundTenant("Harbour Distribution", is_sandbox=True, by="demo")
+    )
     world = _World(opened, system(TenantId(operator.tenant_id), "demo"))
     reseller = await world.organization(operator, "reseller", "Quayside Cloud", "standard")
     await world.organization(operator, "reseller", "Pier Nine Systems", "free")
@@ -170,5 +178,3 @@ def _keep(path: Path, credentials: Credentials) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(credentials)))
     draft.replace(path)
-
-
