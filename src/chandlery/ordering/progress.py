@@ -18,6 +18,8 @@ from chandlery.ordering.status import LineStatus, WaitingFor
 
 __all__ = ["LineProgress", "record"]
 
+MAX_REASON = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class LineProgress:
@@ -42,7 +44,7 @@ async def record(unit: Unit, actor: Actor, command: LineProgress) -> Order:
         )  # checking out and cancelling are other verbs
     was = before.line(command.line_id)
     line = was.become(
-        command.status, command.reason, command.waiting_for, command.due, command.subscription_id
+        command.status, _kept(command.reason), command.waiting_for, command.due, command.subscription_id
     )
     after = before.progressed(line, unit.now)
     if after is before:
@@ -54,3 +56,11 @@ async def record(unit: Unit, actor: Actor, command: LineProgress) -> Order:
     for event in events.of_status(before, after):
         unit.emit(event)
     return after
+
+
+def _kept(reason: str | None) -> str | None:
+    """Vendors answer what they like; what we keep is one line of printable text."""
+    if reason is None:
+        return None
+    printable = "".join(character if character.isprintable() else " " for character in reason[:MAX_REASON])
+    return printable.strip() or None
