@@ -5,6 +5,8 @@ saved whole as well, the header with the lines that changed; prices go through `
 read all the steps that have to be written.
 """
 
+# ruff: noqa: S608 - columns and conditions are written here; every value is a parameter
+
 from __future__ import annotations
 
 from collections.abc import Sequence
