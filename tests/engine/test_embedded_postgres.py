@@ -192,7 +192,8 @@ def test_everything_killed_at_once_recovers(data: Path) -> None:
 def test_a_stale_process_number_that_now_is_somebody_else_does_not_matter(data: Path) -> None:
     with EmbeddedPostgres(data):
         noted = (data / "postgres" / "postmaster.pid").read_text().split("\n")
-    stranger = python("import sys; sys.stdin.read()")
+    stranger = python("import sys; print('up', flush=True); sys.stdin.read()")
+    assert line_of(stranger) == "up"
     (data / "postgres" / "postmaster.pid").write_text("\n".join([str(stranger.pid), *noted[1:]]))
     with EmbeddedPostgres(data) as server:
         assert answer(server, "SELECT 1") == "1"
@@ -203,7 +204,8 @@ def test_a_stale_process_number_that_now_is_somebody_else_does_not_matter(data: 
 def test_a_postgres_that_somebody_started_by_hand_is_left_alone(data: Path) -> None:
     with EmbeddedPostgres(data):
         noted = (data / "postgres" / "postmaster.pid").read_text().split("\n")
-    by_hand = python("import sys; sys.stdin.read()", "-D", str(data / "postgres"))
+    by_hand = python("import sys; print('up', flush=True); sys.stdin.read()", "-D", str(data / "postgres"))
+    assert line_of(by_hand) == "up"
     (data / "postgres" / "postmaster.pid").write_text("\n".join([str(by_hand.pid), *noted[1:]]))
     with pytest.raises(CannotStart, match=rf"not ours \(process {by_hand.pid}\) works on .*; stop it first"):
         EmbeddedPostgres(data).start()

@@ -53,7 +53,7 @@ def tie_to(parent_pid: int, death: signal.Signals) -> Callable[[], None]:
 
 
 def spawn_python(
-    module: str, *arguments: str, environment: Mapping[str, str] | None = None
+    module: str, *arguments: str, environment: Mapping[str, str] | None = None, stdout: int | None = None
 ) -> subprocess.Popen[bytes]:
     """Runs `python -m module arguments`; the module calls `die_with_parent()` before anything else."""
     must_be_main_thread()
@@ -61,6 +61,7 @@ def spawn_python(
         [sys.executable, "-m", module, *arguments],
         env={**os.environ, **(environment or {}), PARENT_VARIABLE: str(os.getpid())},
         stdin=subprocess.DEVNULL,
+        stdout=stdout,
         start_new_session=True,
     )
 
