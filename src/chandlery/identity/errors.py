@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from chandlery.kernel.errors import Conflict, Forbidden, Invalid, NotFound
+from chandlery.kernel.errors import (
+    Conflict,
+    Forbidden,
+    Invalid,
+    Limited,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
 
 
 class OrganizationUnknown(NotFound):
@@ -33,3 +41,117 @@ class PathTaken(Conflict):
     """A random name inside the tree was taken already; repeat the same request."""
 
     retry_after_seconds = 1
+
+
+class MasterKeyUnfit(Invalid):
+    """The master key is too short to be secret; set CHANDLERY_SECRET_KEY to at least 32 random characters."""
+
+
+class MasterKeyWrong(Unavailable):
+    """Stored secrets were sealed under another master key; start with the CHANDLERY_SECRET_KEY or secret.key of old."""
+
+
+class PasswordUnfit(Invalid):
+    """This password is too easy to guess; see the problems listed."""
+
+
+class RoleUnknown(NotFound):
+    """There is no such role in this organisation; check its name or id."""
+
+
+class RoleUnfit(Invalid):
+    """The role cannot be saved like this; see the problems listed."""
+
+
+class RoleNameTaken(Conflict):
+    """The organisation has a role of this name; choose another name or change that role."""
+
+
+class RoleInUse(Conflict):
+    """Somebody has this role; give them another one first."""
+
+
+class RoleExceedsYours(Forbidden):
+    """This concerns permissions that you do not have yourself; ask somebody who has them."""
+
+
+class UserUnknown(NotFound):
+    """There is no such user; check the id."""
+
+
+class UserUnfit(Invalid):
+    """The user cannot be saved like this; see the problems listed."""
+
+
+class EmailTaken(Conflict):
+    """A user with this e-mail address exists; use another address."""
+
+
+class UsernameTaken(Conflict):
+    """A user with this user name exists; choose another name."""
+
+
+class UserBelongsElsewhere(Conflict):
+    """This user belongs to other organisations too; remove the memberships you can see instead."""
+
+
+class MembershipUnknown(NotFound):
+    """There is no such membership; check the id."""
+
+
+class MemberAlready(Conflict):
+    """This user is a member of the organisation already; change that membership's role instead."""
+
+
+class OwnMembership(Forbidden):
+    """You cannot change your own membership; ask another administrator."""
+
+
+class ClientUnknown(NotFound):
+    """There is no such API client; check the id."""
+
+
+class ClientUnfit(Invalid):
+    """The API client cannot be saved like this; see the problems listed."""
+
+
+class ClientIsPublic(Conflict):
+    """A public API client has no secret; add one that is not public."""
+
+
+class CredentialsWrong(Unauthenticated):
+    """The name or password is wrong; check both and try again."""
+
+
+class ClientCredentialsWrong(Unauthenticated):
+    """The client id or client secret is wrong, or the client is disabled; check both."""
+
+
+class SignInLocked(Limited):
+    """Too many wrong passwords for this name; wait as long as Retry-After says."""
+
+    retry_after_seconds = 30
+
+
+class GrantNotAllowed(Forbidden):
+    """This API client may not use this grant; allow it in the client's settings or use another client."""
+
+
+class ScopeUnknown(Invalid):
+    """No such permission, or not one of this client's; leave scope out to get all that there are."""
+
+
+class RefreshTokenWrong(Unauthenticated):
+    """This refresh token is unknown, used or ended; sign in again."""
+
+
+class RefreshTokenReused(RefreshTokenWrong):
+    """This refresh token was used before, so the session was ended for safety; sign in again."""
+
+
+class TokenInvalid(Unauthenticated):
+    """The access token is not one of ours, not for this API, or has expired; ask for a new one."""
+
+
+class OwnPasswordOnly(Forbidden):
+    """People change their own password, signed in as themselves; nobody else can."""

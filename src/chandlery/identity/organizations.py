@@ -72,8 +72,8 @@ class PutOrganization:
 class FindOrganizations:
     """A page of the actor's organisation and all below it, oldest first."""
 
-    wanted: OrganizationFilter = OrganizationFilter()
-    page: PageRequest = PageRequest()
+    wanted: OrganizationFilter = field(default_factory=OrganizationFilter)
+    page: PageRequest = field(default_factory=PageRequest)
 
 
 async def add_organization(unit: Unit, actor: Actor, command: AddOrganization) -> Organization:
