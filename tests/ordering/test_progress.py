@@ -109,6 +109,20 @@ async def test_a_line_says_why_it_is_waiting(engine: Engine, owner: Owner) -> No
     assert (line.status, line.reason, line.waiting_for, line.due) == (P, "vendor is busy", "worker", due)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("two\nlines\0\ud800", "two lines"), ("x" * 5000, "x" * 1000), ("\n", None), ("", None)],
+)
+async def test_whatever_a_vendor_gives_as_reason_is_kept_as_one_printable_line(
+    engine: Engine, owner: Owner, given: str, kept: str | None
+) -> None:
+    shop = a_shop(owner)
+    order = await a_placed_order(engine, shop)
+    command = LineProgress(order.id, order.lines[0].id, R, given)
+    await engine.perform(shop.system, record, command)
+    assert (await engine.read(shop.customer, get_order, order.id)).lines[0].reason == kept
+
+
 async def test_recording_the_same_twice_changes_nothing(engine: Engine, owner: Owner) -> None:
     shop = a_shop(owner)
     order = await a_placed_order(engine, shop)

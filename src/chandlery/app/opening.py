@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from chandlery.app.checks import readiness
@@ -54,8 +54,9 @@ class OpenHouse:
 @asynccontextmanager
 async def open_house(settings: Settings, database_url: str) -> AsyncIterator[OpenHouse]:
     """Open on a migrated database; everything is closed again at the end."""
-    outbound = Outbound(allow_private_addresses=settings.allow_private_addresses)
-    async with open_pool(database_url, PoolSize(1, settings.pool_size)) as pool, outbound:
+    async with open_pool(database_url, PoolSize(1, settings.pool_size)) as pool, AsyncExitStack() as closing:
+        outbound = Outbound(settings.allow_private_addresses)
+        closing.push_async_callback(outbound.close)
         engine = Engine(pool, SystemClock(), triggers.TRIGGERS)
         gate = Gate.open(engine, _master_key(settings), settings.base_url)
         sandbox = Sandbox(pool, engine.clock)

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -102,7 +101,7 @@ def _tree_below(root: int) -> dict[int, str]:
 
 def _processes() -> Iterator[tuple[int, tuple[int, str]]]:
     """Process number, parent and command of everything that runs; `ps` is for systems without /proc."""
-    if sys.platform == "linux":
+    if Path("/proc/self/stat").exists():
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 pid = int(entry.name)
