@@ -34,7 +34,8 @@ _LINES = """(
     ) x
 )"""
 ORDER = f"""o.id, o.number, o.serial, o.owner_id, o.seller_id, o.placed_by, o.currency, o.created_at, o.status,
-    o.po_number, o.attributes, o.expires_at, o.submitted_at, o.completed_at, o.version, {_LINES}"""  # sql: constants alone
+    o.po_number, o.attributes, o.expires_at, o.submitted_at, o.completed_at, o.version,
+    {_LINES}"""  # sql: constants alone
 _decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 
 
@@ -109,7 +110,8 @@ def save_order(order: Order, lines: Sequence[Line] = ()) -> Write:
 ) {_INSERT_LINES}
     ON CONFLICT (order_id, id) DO UPDATE SET supplier_id = EXCLUDED.supplier_id, quantity = EXCLUDED.quantity,
         characteristics = EXCLUDED.characteristics, status = EXCLUDED.status, reason = EXCLUDED.reason,
-        waiting_for = EXCLUDED.waiting_for, due = EXCLUDED.due, subscription_id = EXCLUDED.subscription_id""",  # sql: constants alone
+        waiting_for = EXCLUDED.waiting_for, due = EXCLUDED.due,
+        subscription_id = EXCLUDED.subscription_id""",  # sql: constants alone
         (
             order.status.value,
             order.po_number,
