@@ -102,7 +102,7 @@ async def add_api_client(call: Call, body: NewApiClient) -> Reply:
         OrganizationId(body.organization_id or call.actor.organization_id),
         body.name,
         parse_role(body.role),
-        secret and secret.mac,
+        None if secret is None else secret.mac,
         body.surface,
         frozenset(body.grants),
         _lifetimes(body.lifetimes),
@@ -111,7 +111,9 @@ async def add_api_client(call: Call, body: NewApiClient) -> Reply:
 
     def added(new: ApiClient) -> Reply:
         location = call.url(f"/v1/api-clients/{new.id}")
-        return Reply(_with_secret(new, secret and secret.plain), etag=new.version, location=location)
+        return Reply(
+            _with_secret(new, None if secret is None else secret.plain), etag=new.version, location=location
+        )
 
     return await call.perform(clients.add_client, command, reply=added)
 

@@ -21,7 +21,7 @@ from chandlery.surfaces.native.wiring import wired
 
 
 class WaitingBody(msgspec.Struct, kw_only=True):
-    """A line on its way through a vendor. `next_at` is when it is turned to again; null, when a person has to decide."""
+    """A line on its way through a vendor. `next_at` is when it is turned to again; null: a person has to decide."""
 
     order_id: UUID
     line_id: UUID

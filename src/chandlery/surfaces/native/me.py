@@ -6,16 +6,14 @@ from uuid import UUID
 
 import msgspec
 
-from chandlery.engine.unit_of_work import Reader
-from chandlery.identity.organizations import Organization, organization_query
-from chandlery.kernel.actor import Actor
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.route import Reply
 from chandlery.surfaces.native.organizations import OrganizationBody, organization_body
+from chandlery.surfaces.native.wiring import own_organization
 
 
 class MeBody(msgspec.Struct, kw_only=True):
-    """For which organisation this token acts, with which permissions, and whose it is: a client's, a person's or both."""
+    """For which organisation this token acts, with which permissions, and whose it is: a client's or a person's."""
 
     organization: OrganizationBody
     tenant_id: UUID
@@ -27,7 +25,7 @@ class MeBody(msgspec.Struct, kw_only=True):
 
 async def get_me(call: Call) -> Reply:
     actor = call.actor
-    organization = await call.read(_own_organization, None)
+    organization = await call.read(own_organization, None)
     return Reply(
         MeBody(
             organization=organization_body(organization),
@@ -38,8 +36,3 @@ async def get_me(call: Call) -> Reply:
             user_id=actor.user_id,
         )
     )
-
-
-async def _own_organization(reader: Reader, actor: Actor, _command: None) -> Organization:
-    """No permission is asked for: a token may always know whose it is."""
-    return await reader.fetch(organization_query(actor.organization_id))

@@ -36,14 +36,14 @@ PoNumber = Annotated[str, Meta(description="The buyer's own number.", examples=[
 
 
 class PriceBody(msgspec.Struct):
-    """What one unit costs for a billing period, and what the quantity comes to in minor units of the order's currency."""
+    """What one unit costs for a billing period, and what the quantity comes to in minor units of the currency."""
 
     rate: Decimal
     amount_minor: int
 
 
 class LineBody(msgspec.Struct):
-    """`price` is what you charge (or, charging nobody, pay), `cost` what you pay; `reason` and `due` tell why it waits."""
+    """`price` is what you charge (charging nobody: pay), `cost` what you pay; `reason` and `due` tell why it waits."""
 
     id: UUID
     position: int
@@ -122,7 +122,7 @@ class NewOrder(Body):
 
 
 class OrderChange(Body):
-    """What is left out stays. An empty PO number is removed; attributes are replaced by namespace, an empty one goes."""
+    """What is left out stays. An empty PO number goes; attributes are replaced by namespace, an empty one goes."""
 
     po_number: PoNumber | None = None
     attributes: Attributes | None = None

@@ -38,9 +38,9 @@ class NewUser(Body):
     name: Annotated[str, Meta(examples=["Ada Clerk"])]
     role: RoleName
     organization_id: Id | None = None
-    username: Annotated[str, Meta(description="The e-mail address unless given.", examples=["clerk"])] | None = (
-        None
-    )
+    username: (
+        Annotated[str, Meta(description="The e-mail address unless given.", examples=["clerk"])] | None
+    ) = None
     password: Annotated[str, Meta(description="At least 10 characters.")] | None = None
 
 

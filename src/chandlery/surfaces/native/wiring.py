@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from chandlery.engine.unit_of_work import Engine
+from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
 from chandlery.identity.gate import Gate
+from chandlery.identity.organizations import Organization, organization_query
+from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import NotFound
 from chandlery.surfaces.http.call import Call
 
@@ -38,8 +40,15 @@ def wired(call: Call) -> Wired:
     return found
 
 
-def sandbox(call: Call) -> Sandbox:
+async def sandbox(call: Call) -> Sandbox:
+    """The vendor, for a caller whose session stands: the vendor's own statements do not check that."""
     vendor = wired(call).sandbox
     if vendor is None:
         raise SandboxNotWired
+    await call.read(own_organization, None)
     return vendor
+
+
+async def own_organization(reader: Reader, actor: Actor, _command: None) -> Organization:
+    """No permission is asked for: a token may always know whose it is."""
+    return await reader.fetch(organization_query(actor.organization_id))
