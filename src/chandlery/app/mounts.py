@@ -9,13 +9,12 @@ from typing import Any
 from chandlery.app.opening import OpenHouse
 from chandlery.surfaces.http.edge import asgi_app as surface_app
 from chandlery.surfaces.http.route import Surface
-from chandlery.surfaces.native import surface as native
+from chandlery.surfaces.native import surface as NATIVE
 from chandlery.surfaces.oauth.routes import surface as oauth
 
 ASGI = Callable[[Any, Any, Any], Awaitable[None]]
 
-NATIVE = native()
-OAUTH = oauth()
+OAUTH = oauth(NATIVE.version)
 SURFACES: tuple[Surface, ...] = (NATIVE, OAUTH)
 
 # The native API hangs at the root and its token endpoint beside it: two surfaces, one base URL.

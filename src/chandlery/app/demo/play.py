@@ -114,12 +114,8 @@ def import_sheets(acts: Play) -> None:
         for form, name in SHEETS:
             with as_file(files("chandlery.app") / "demo_data" / name) as file:
                 task = progress.add_task(name, total=file.stat().st_size)
-                report = acts.operator.upload(
-                    "/v1/price-sheets",
-                    file,
-                    lambda n, task=task: progress.advance(task, n),
-                    format=form,  # type: ignore[misc]
-                )
+                advance = partial(progress.advance, task)
+                report = acts.operator.upload("/v1/price-sheets", file, advance, format=form)
                 again = acts.operator.upload("/v1/price-sheets", file, lambda _: None, format=form)
             expect(not report["errors"], f"{name} has bad rows: {report['errors'][:3]}")
             expect(
