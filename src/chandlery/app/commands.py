@@ -129,7 +129,7 @@ def import_prices(
     file: Path,
     *,
     tenant: str | None = None,
-    format: str | None = None,
+    form: Annotated[str | None, Parameter(name="--format")] = None,
     strict: bool = False,
     data: Data = None,
 ) -> None:
@@ -141,14 +141,14 @@ def import_prices(
         A CSV file.
     tenant
         The operator's organisation id; not needed where there is only one.
-    format
+    form
         The format of the sheet; found by its header unless given.
     strict
         Import nothing when any row is bad.
     """
     from chandlery.app.price_import import import_file
 
-    sys.exit(import_file(_settings(data=data), file, tenant_id=tenant, format=format, strict=strict))
+    sys.exit(import_file(_settings(data=data), file, tenant_id=tenant, form=form, strict=strict))
 
 
 @app.command

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from chandlery.app.opening import OpenHouse
+from chandlery.surfaces import native
 from chandlery.surfaces.http.edge import asgi_app as surface_app
 from chandlery.surfaces.http.route import Surface
-from chandlery.surfaces.native import surface as NATIVE
 from chandlery.surfaces.oauth.routes import surface as oauth
 
 ASGI = Callable[[Any, Any, Any], Awaitable[None]]
 
+NATIVE = native.surface
 OAUTH = oauth(NATIVE.version)
 SURFACES: tuple[Surface, ...] = (NATIVE, OAUTH)
 

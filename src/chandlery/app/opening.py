@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
@@ -17,6 +18,7 @@ from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox import vendor as sandbox_vendor
 from chandlery.fulfilment.sandbox.callbacks import CallingBack, over_http
 from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.identity.clients import origin_allowed
 from chandlery.identity.gate import Gate
 from chandlery.identity.secrets import MasterKey
 from chandlery.kernel.actor import Actor
@@ -59,6 +61,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         closing.push_async_callback(outbound.close)
         engine = Engine(pool, SystemClock(), triggers.TRIGGERS)
         gate = Gate.open(engine, _master_key(settings), settings.base_url)
+        await gate.tokens.keys.signer()  # makes the first key, and finds a wrong master key now and not later
         sandbox = Sandbox(pool, engine.clock)
         key = gate.master.derive(CALLBACK_PURPOSE)
         providers = Providers({sandbox_vendor.NAME: sandbox}, {sandbox_vendor.NAME: key})
@@ -71,6 +74,7 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             engine=engine,
             verify_token=verify,
             urls=PublicUrls(settings.base_url),
+            allows_origin=partial(origin_allowed, engine),
             checks=readiness(engine),
             wired=Wired(engine, gate, providers, sandbox),
         )

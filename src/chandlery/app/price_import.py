@@ -24,7 +24,7 @@ _SHOWN_ERRORS = 20
 
 
 def import_file(
-    settings: Settings, file: Path, *, tenant_id: str | None, format: str | None, strict: bool
+    settings: Settings, file: Path, *, tenant_id: str | None, form: str | None, strict: bool
 ) -> int:
     """0 when every row landed, 1 when rows were bad."""
     if not file.is_file():
@@ -32,7 +32,7 @@ def import_file(
     try:
         with database.reachable(settings) as found:
             report = asyncio.run(
-                _import(settings, found.url, file, _tenant(tenant_id, found.url), format, strict)
+                _import(settings, found.url, file, _tenant(tenant_id, found.url), form, strict)
             )
     except Fault as refused:
         raise CannotStart(
@@ -52,7 +52,7 @@ def _tenant(given: str | None, url: str) -> TenantId:
 
 
 async def _import(
-    settings: Settings, url: str, file: Path, tenant_id: TenantId, format: str | None, strict: bool
+    settings: Settings, url: str, file: Path, tenant_id: TenantId, form: str | None, strict: bool
 ) -> ImportReport:
     columns = (TextColumn("{task.description}"), BarColumn(32), MofNCompleteColumn(), TimeElapsedColumn())
     async with open_house(settings, url) as opened:
@@ -62,7 +62,7 @@ async def _import(
                 opened.engine,
                 system(tenant_id, "import_prices"),
                 sheet,
-                format,
+                form,
                 strict,
                 lambda done, total: progress.update(task, completed=done, total=total),
             )

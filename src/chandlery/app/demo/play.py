@@ -75,15 +75,8 @@ def found(acts: Play) -> None:
 def build_tree(acts: Play) -> None:
     acts.stage.act("Who trades: a reseller, its customers, their credentials")
     reseller = _organization(acts.operator, acts.ids["operator"], "reseller", "Quayside Cloud")
-    role = acts.operator.write(
-        "POST", "/v1/users", {"email": "purchasing@quayside.example", "name": "Purchasing"}, expect=201
-    )
-    acts.operator.write(
-        "POST",
-        "/v1/memberships",
-        {"user_id": role["id"], "organization_id": reseller, "role": "owner"},
-        expect=201,
-    )
+    newcomer = {"organization_id": reseller, "email": "purchasing@quayside.example", "name": "Purchasing"}
+    acts.operator.write("POST", "/v1/users", newcomer | {"role": "ordering"}, expect=201)
     minted = acts.operator.write(
         "POST",
         "/v1/api-clients",
@@ -95,7 +88,7 @@ def build_tree(acts: Play) -> None:
         },
         expect=201,
     )
-    acts.reseller = acts.sign_in(minted["client_id"], minted["client_secret"])
+    acts.reseller = acts.sign_in(minted["id"], minted["client_secret"])
     acts.ids["reseller"] = reseller
     for name in ("Lighthouse Bakery", "Breakwater Studio"):
         acts.ids[name] = _organization(acts.reseller, reseller, "customer", name)
@@ -131,19 +124,13 @@ def import_sheets(acts: Play) -> None:
 
 def set_markup(acts: Play) -> None:
     acts.stage.act("For how much: a waterfall of mark-ups")
-    acts.operator.write(
-        "POST", "/v1/price-rules", {"target": {"kind": "all"}, "kind": "percent", "value": "4"}, expect=201
-    )
-    acts.reseller.write(
-        "POST", "/v1/price-rules", {"target": {"kind": "all"}, "kind": "percent", "value": "15"}, expect=201
-    )
+    acts.operator.write("POST", "/v1/price-rules", {"kind": "percent", "value": "4"}, expect=201)
+    acts.reseller.write("POST", "/v1/price-rules", {"kind": "percent", "value": "15"}, expect=201)
     query = {"customer_id": acts.ids["Lighthouse Bakery"], "sku": GWS, "quantity": 10, "currency": "USD"}
     rows = []
     for name, client in (("Harbour Distribution", acts.operator), ("Quayside Cloud", acts.reseller)):
         steps = client.get("/v1/prices/explain", **query)["steps"]
-        rows += [
-            (name, step["basis"], step["rate"], amount(step["amount"]["minor"], "USD")) for step in steps
-        ]
+        rows += [(name, step["because"], step["rate"], amount(step["amount_minor"], "USD")) for step in steps]
         expect(len(steps) == 2, f"{name} sees {len(steps)} steps of the waterfall instead of its own two")
     acts.stage.table(
         ("who asks", "how it came about", "per user and month", "for 10"), rows, right=("for 10",)
@@ -167,14 +154,10 @@ def order(acts: Play) -> None:
     acts.stage.done(f"Bad input is refused with every field named: [bold]{named}[/]")
     for sku, quantity in ((BUSINESS_BASIC_MONTHLY, 10), (GWS, 5), (DOCK, 3)):
         acts.reseller.write("POST", f"{path}/lines", {"sku": sku, "quantity": quantity}, expect=201)
-    acts.operator.write(
-        "PUT",
-        "/v1/sandbox/faults",
+    _set_faults(
+        acts,
         {"plan_code": BUSINESS_BASIC_MONTHLY, "behaviour": "fail", "times": 2},
-        expect=204,
-    )
-    acts.operator.write(
-        "PUT", "/v1/sandbox/faults", {"sku_code": GWS, "behaviour": "accept", "seconds": 2}, expect=204
+        {"sku_code": GWS, "behaviour": "accept", "seconds": 2},
     )
     preview = acts.reseller.write("POST", f"{path}/checkout", expect=202, dry_run="true")
     unchanged = acts.reseller.get(path)
@@ -224,15 +207,8 @@ def fulfil(acts: Play) -> None:
 
 def cut_the_power(acts: Play) -> None:
     acts.stage.act("Power cut in the middle of a second order")
-    for quantity in (2, 3):
-        # Done at the vendor, and then no answer: the worst moment to die.
-        fault = {
-            "sku_code": "chrome-enterprise-upgrade",
-            "quantity": quantity,
-            "behaviour": "hang",
-            "times": 1,
-        }
-        acts.operator.write("PUT", "/v1/sandbox/faults", fault, expect=204)
+    # Done at the vendor, and then no answer: the worst moment to die.
+    _set_faults(acts, {"sku_code": "chrome-enterprise-upgrade", "behaviour": "hang", "times": 1})
     lines = [{"sku": "chrome-enterprise-upgrade", "quantity": 2}, {"sku": DOCK, "quantity": 1}]
     draft = acts.reseller.write(
         "POST", "/v1/orders", {"customer_id": acts.ids["Breakwater Studio"], "lines": lines}, expect=201
@@ -265,6 +241,11 @@ def cut_the_power(acts: Play) -> None:
     acts.stage.done(
         "Completed: nothing lost, and each line provisioned exactly once by the vendor's own ledger"
     )
+
+
+def _set_faults(acts: Play, *faults: Json) -> None:
+    """Tell the sandbox vendor how to misbehave; what it was told before is forgotten."""
+    acts.operator.write("PUT", "/v1/sandbox/faults", {"faults": list(faults)}, expect=200)
 
 
 def _ours(entry: Json, references: set[str]) -> bool:
@@ -308,7 +289,7 @@ def _told(event: Json, lines: list[Json]) -> tuple[str, str, str, str]:
     data: dict[str, Any] = event["data"]
     names = {line["id"]: f"{line['position']} {line['name']}" for line in lines}
     return (
-        event["at"][11:19],
+        event["timestamp"][11:19],
         event["type"].removeprefix("order."),
         names.get(data.get("line_id", ""), ""),
         escape(str(data.get("reason") or "")),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
@@ -51,7 +52,7 @@ class Stage:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for row in rows:
             table.add_row(*row)
-        self.console.print(_indented(table))
+        self.console.print(Padding(table, (0, 0, 0, 4)))
 
     @contextmanager
     def waiting(self, for_what: str) -> Iterator[None]:
@@ -83,9 +84,3 @@ def amount(minor: int, currency: str) -> str:
     return (
         f"{minor / 100:,.2f} {currency}"  # for people, of two-decimal currencies; the API's figures are exact
     )
-
-
-def _indented(table: Table) -> Table:
-    outer = Table.grid(padding=(0, 0, 0, 4))
-    outer.add_row(table)
-    return outer
