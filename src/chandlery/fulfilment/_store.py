@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -10,7 +11,7 @@ from psycopg.types.json import Jsonb
 from chandlery.engine.statements import Query, Row, Write, many, maybe, one
 from chandlery.fulfilment.errors import ProvisioningUnknown
 from chandlery.fulfilment.provisioning import Provisioning, State
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ProvisioningId
+from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ProvisioningId, TenantId
 from chandlery.kernel.page import Page, PageRequest, page_of
 
 _COLUMNS = """id, owner_id, order_id, line_id, provider, action, state, attempts, queries, sent_at, next_at,
@@ -74,6 +75,14 @@ def tenant_of(provider: str, reference: UUID) -> Query[UUID | None]:
         "SELECT t FROM tenant_of_provisioning(%s, %s) AS t WHERE t IS NOT NULL",
         (provider, reference),
         lambda row: UUID(str(row[0])),
+    )
+
+
+def overdue(now: datetime, late: timedelta, limit: int) -> Query[list[tuple[TenantId, OrderId]]]:
+    return many(
+        "SELECT tenant_id, order_id FROM overdue_provisionings(%s, %s, %s)",
+        (now, late, limit),
+        lambda row: (TenantId(row[0]), OrderId(row[1])),
     )
 
 
