@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from uuid import UUID
 
-from chandlery.kernel.errors import Conflict, Invalid, NotFound, Problem
+from chandlery.kernel.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 
 
 class _FieldRefused(Invalid):
@@ -53,6 +53,10 @@ class QuantityNotPriced(_FieldRefused):
     """There is no price for this quantity; choose one within the plan's quantity tiers."""
 
 
+class NotTheOperator(Forbidden):
+    """Only the operator at the root of the organisations may do this; ask it to."""
+
+
 class PlanUnknown(NotFound):
     """There is no such plan; look it up in the catalogue."""
 
@@ -77,12 +81,16 @@ class RuleAlreadyEnded(Conflict):
     """This price rule has ended by then; a rule can only be ended earlier, and not before now."""
 
 
+class CharacteristicUnknown(NotFound):
+    """There is no such characteristic; read the plan again."""
+
+
 class CharacteristicInvalid(Invalid):
     """This characteristic does not make sense; see the problems listed."""
 
 
-class AddonOfItself(Invalid):
-    """A plan cannot be an add-on of itself; name another base plan."""
+class AddonInvalid(Invalid):
+    """A plan cannot be an add-on of this one; name another plan of the catalogue as its base."""
 
 
 class SheetUnreadable(Invalid):

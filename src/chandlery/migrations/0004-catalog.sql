@@ -23,10 +23,12 @@ CREATE TABLE products (
     vendor_id  uuid NOT NULL REFERENCES vendors,
     code       text COLLATE "C" NOT NULL CHECK (length(code) BETWEEN 1 AND 100),
     name       text NOT NULL CHECK (length(name) BETWEEN 1 AND 300),
+    name_key   text COLLATE "C" NOT NULL GENERATED ALWAYS AS (lower(name)) STORED,  -- for search by its beginning
     created_at timestamptz NOT NULL,
     CONSTRAINT products_code_key UNIQUE (tenant_id, vendor_id, code)
 );
-CREATE INDEX products_by_code ON products (tenant_id, code, id);
+CREATE INDEX products_age ON products (tenant_id, created_at, id);
+CREATE INDEX products_by_name ON products (tenant_id, name_key);
 
 CREATE TABLE skus (
     id          uuid PRIMARY KEY,
@@ -46,6 +48,7 @@ CREATE TABLE plans (
     sku_id        uuid NOT NULL REFERENCES skus,
     code          text COLLATE "C" NOT NULL CHECK (length(code) BETWEEN 1 AND 200),
     name          text NOT NULL CHECK (length(name) BETWEEN 1 AND 300),
+    name_key      text COLLATE "C" NOT NULL GENERATED ALWAYS AS (lower(name)) STORED,  -- for search by its beginning
     unit          text NOT NULL CHECK (length(unit) BETWEEN 1 AND 50),
     term          text NOT NULL CHECK (term = '' OR term ~ '^P[1-9][0-9]{0,2}[DWMY]$'),
     billing_cycle text NOT NULL CHECK (billing_cycle IN ('monthly', 'annual', 'term', 'one_time', 'usage')),
@@ -61,6 +64,8 @@ CREATE TABLE plans (
     CHECK ((billing_cycle = 'usage') = (charge = 'metered'))
 );
 CREATE INDEX plans_of_sku ON plans (tenant_id, sku_id);
+CREATE INDEX plans_age ON plans (tenant_id, created_at, id);
+CREATE INDEX plans_by_name ON plans (tenant_id, name_key);
 
 -- What must be said when ordering; without a plan it holds for every plan of the product.
 CREATE TABLE characteristics (
@@ -102,6 +107,7 @@ CREATE TABLE list_prices (
     effective_until timestamptz NOT NULL DEFAULT '9999-12-31Z' CHECK (effective_until > effective_from),
     CONSTRAINT list_prices_series_key UNIQUE (tenant_id, plan_id, currency, market, min_quantity, effective_from)
 );
+CREATE INDEX list_prices_age ON list_prices (tenant_id, effective_from, id);
 
 CREATE TABLE price_rules (
     id              uuid PRIMARY KEY,
@@ -115,7 +121,7 @@ CREATE TABLE price_rules (
     currency        text COLLATE "C",
     min_quantity    integer NOT NULL DEFAULT 1 CHECK (min_quantity >= 1),
     effective_from  timestamptz NOT NULL,
-    effective_until timestamptz NOT NULL DEFAULT '9999-12-31Z' CHECK (effective_until > effective_from),
+    effective_until timestamptz NOT NULL DEFAULT '9999-12-31Z' CHECK (effective_until >= effective_from),  -- equal: withdrawn
     created_at      timestamptz NOT NULL,
     version         integer NOT NULL DEFAULT 1,
     CHECK ((target_kind = 'all') = (target_id IS NULL)),
@@ -171,6 +177,7 @@ CREATE VIEW plan_details WITH (security_invoker = true) AS
     SELECT p.tenant_id, p.id, p.code, p.sku_id, s.code AS sku_code, s.product_id, r.code AS product_code,
            r.name AS product_name, r.vendor_id, v.code AS vendor_code, v.provider, p.name, p.unit, p.term,
            p.billing_cycle, p.charge, p.segment, p.min_quantity, p.max_quantity, p.status, p.version,
+           p.name_key, p.created_at,
            (SELECT coalesce(jsonb_agg(jsonb_build_object('name', c.name, 'label', c.label, 'kind', c.kind,
                 'required', c.required, 'allowed', c.allowed) ORDER BY c.position, c.name), '[]')
             FROM (SELECT DISTINCT ON (x.name) x.* FROM characteristics x
@@ -246,3 +253,239 @@ $$;
 
 REVOKE EXECUTE ON FUNCTION time_ordered_id(), price_offers(uuid, uuid[], text[], text, timestamptz) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION price_offers(uuid, uuid[], text[], text, timestamptz) TO chandlery_app;
+
+-- Where a price sheet waits to be merged. Not under row-level security, which COPY does not work with: the app may only
+-- put rows in, its tenant is filled in by default and cannot be given, and the two functions below alone read them.
+CREATE UNLOGGED TABLE price_staging (
+    tenant_id       uuid NOT NULL DEFAULT scope_tenant(),
+    staged_at       timestamptz NOT NULL DEFAULT now(),
+    import_id       uuid NOT NULL,
+    line            integer NOT NULL,
+    vendor_code     text COLLATE "C" NOT NULL,
+    vendor_name     text NOT NULL,
+    product_code    text COLLATE "C" NOT NULL,
+    product_name    text NOT NULL,
+    sku_code        text COLLATE "C" NOT NULL,
+    sku_name        text NOT NULL,
+    sku_description text NOT NULL,
+    plan_code       text COLLATE "C" NOT NULL,
+    unit            text NOT NULL,
+    term            text NOT NULL,
+    billing_cycle   text NOT NULL,
+    charge          text NOT NULL,
+    segment         text NOT NULL,
+    market          text COLLATE "C" NOT NULL,
+    currency        text COLLATE "C" NOT NULL,
+    min_quantity    integer NOT NULL,
+    max_quantity    integer,
+    cost            numeric NOT NULL,
+    retail          numeric NOT NULL,
+    periods         integer NOT NULL,
+    effective_from  timestamptz,  -- NULL: from the import on
+    effective_until timestamptz NOT NULL
+);
+CREATE INDEX price_staging_import ON price_staging (import_id);
+GRANT INSERT (import_id, line, vendor_code, vendor_name, product_code, product_name, sku_code, sku_name, sku_description,
+    plan_code, unit, term, billing_cycle, charge, segment, market, currency, min_quantity, max_quantity, cost, retail,
+    periods, effective_from, effective_until) ON price_staging TO chandlery_app;
+
+-- Takes out staged rows that contradict an earlier line or the catalogue, and says which. Also clears what imports that
+-- died have left, and makes imports of one tenant wait for each other.
+CREATE FUNCTION check_staged_prices(p_import uuid)
+RETURNS TABLE (bad_line integer, contradiction text, other_line integer)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+DECLARE
+    v_tenant uuid := scope_tenant();
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended(concat('price import of ', v_tenant), 0));
+    DELETE FROM price_staging s WHERE s.tenant_id = v_tenant AND s.import_id <> p_import
+        AND s.staged_at < pg_catalog.now() - interval '1 day';
+    RETURN QUERY
+    WITH seen AS (
+        SELECT s.line, s.sku_code, s.vendor_code, s.product_code,
+               first_value(s.line) OVER price AS first_line,
+               first_value(s.line) OVER sku AS sku_line,
+               first_value(s.vendor_code) OVER sku AS sku_vendor, first_value(s.product_code) OVER sku AS sku_product
+        FROM price_staging s WHERE s.import_id = p_import AND s.tenant_id = v_tenant
+        WINDOW price AS (PARTITION BY s.plan_code, s.market, s.currency, s.min_quantity, s.effective_from ORDER BY s.line),
+               sku AS (PARTITION BY s.sku_code ORDER BY s.line)
+    ), bad AS (
+        SELECT n.line, CASE WHEN n.first_line <> n.line THEN 'price' ELSE 'sku' END AS what,
+               CASE WHEN n.first_line <> n.line THEN n.first_line ELSE n.sku_line END AS other
+        FROM seen n
+        WHERE n.first_line <> n.line OR (n.sku_vendor, n.sku_product) <> (n.vendor_code, n.product_code)
+        UNION ALL
+        SELECT n.line, 'sku', NULL FROM seen n
+        JOIN skus k ON k.tenant_id = v_tenant AND k.code = n.sku_code
+        JOIN products r ON r.id = k.product_id JOIN vendors v ON v.id = r.vendor_id
+        WHERE (v.code, r.code) <> (n.vendor_code, n.product_code)
+    ), gone AS (
+        DELETE FROM price_staging s WHERE s.import_id = p_import AND s.tenant_id = v_tenant
+            AND s.line IN (SELECT b.line FROM bad b)
+    )
+    SELECT DISTINCT ON (b.line) b.line, b.what, b.other FROM bad b ORDER BY b.line, b.other NULLS LAST;
+END
+$$;
+
+CREATE FUNCTION discard_staged_prices(p_import uuid) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    DELETE FROM price_staging s WHERE s.import_id = p_import AND s.tenant_id = scope_tenant()
+$$;
+
+-- Merges a staged sheet, set by set, and counts. What the sheet says of a price series (plan, market, currency, tier)
+-- from now on replaces what we hold of it from now on:
+--   the same price in the same place keeps its row; a changed one ends the old row where the new one starts, or now when
+--   it claims to have started no later than the old one did; a price to come that is no longer announced goes.
+-- p_complete: series of the sheet's vendors, in its markets and currencies, that the sheet does not name end now. If not,
+-- the sheet is a part: prices to come that it does not name stay.
+CREATE FUNCTION merge_staged_prices(p_import uuid, p_complete boolean) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp SET work_mem = '64MB' AS $$
+DECLARE
+    v_tenant uuid := scope_tenant();
+    v_now timestamptz := unit_now();
+    v_vendors uuid[];
+    v_products integer;
+    v_plans integer;
+    v_counts jsonb;
+BEGIN
+    IF v_tenant IS NULL OR v_tenant IS DISTINCT FROM scope_org() THEN
+        RAISE EXCEPTION 'only the operator merges prices';
+    END IF;
+    CREATE TEMP TABLE staged ON COMMIT DROP AS
+        SELECT s.* FROM price_staging s WHERE s.import_id = p_import AND s.tenant_id = v_tenant;
+    DELETE FROM price_staging s WHERE s.import_id = p_import AND s.tenant_id = v_tenant;
+    ANALYZE staged;
+
+    INSERT INTO vendors (id, tenant_id, code, name, created_at)
+    SELECT time_ordered_id(), v_tenant, s.vendor_code, min(s.vendor_name), v_now FROM staged s GROUP BY s.vendor_code
+    ON CONFLICT ON CONSTRAINT vendors_code_key DO NOTHING;
+    v_vendors := ARRAY(
+        SELECT v.id FROM vendors v WHERE v.tenant_id = v_tenant AND v.code IN (SELECT s.vendor_code FROM staged s));
+
+    SELECT count(*) INTO v_products FROM products r WHERE r.tenant_id = v_tenant;
+    INSERT INTO products (id, tenant_id, vendor_id, code, name, created_at)
+    SELECT time_ordered_id(), v_tenant, v.id, s.product_code, s.product_name, v_now
+    FROM (SELECT DISTINCT ON (x.vendor_code, x.product_code) x.* FROM staged x
+          ORDER BY x.vendor_code, x.product_code, x.line) s
+    JOIN vendors v ON v.tenant_id = v_tenant AND v.code = s.vendor_code
+    ON CONFLICT ON CONSTRAINT products_code_key DO UPDATE SET name = excluded.name WHERE products.name <> excluded.name;
+    SELECT count(*) - v_products INTO v_products FROM products r WHERE r.tenant_id = v_tenant;
+
+    INSERT INTO skus (id, tenant_id, product_id, code, name, description, created_at)
+    SELECT time_ordered_id(), v_tenant, r.id, s.sku_code, s.sku_name, s.sku_description, v_now
+    FROM (SELECT DISTINCT ON (x.sku_code) x.* FROM staged x ORDER BY x.sku_code, x.line) s
+    JOIN vendors v ON v.tenant_id = v_tenant AND v.code = s.vendor_code
+    JOIN products r ON r.tenant_id = v_tenant AND r.vendor_id = v.id AND r.code = s.product_code
+    ON CONFLICT ON CONSTRAINT skus_code_key DO UPDATE SET name = excluded.name, description = excluded.description
+    WHERE (skus.name, skus.description) <> (excluded.name, excluded.description);
+
+    SELECT count(*) INTO v_plans FROM plans p WHERE p.tenant_id = v_tenant;
+    INSERT INTO plans (id, tenant_id, sku_id, code, name, unit, term, billing_cycle, charge, segment, created_at)
+    SELECT time_ordered_id(), v_tenant, k.id, s.plan_code, s.sku_name, s.unit, s.term, s.billing_cycle, s.charge,
+           s.segment, v_now
+    FROM (SELECT DISTINCT ON (x.plan_code) x.* FROM staged x ORDER BY x.plan_code, x.line) s
+    JOIN skus k ON k.tenant_id = v_tenant AND k.code = s.sku_code
+    ON CONFLICT ON CONSTRAINT plans_code_key DO UPDATE
+    SET name = excluded.name, unit = excluded.unit, version = plans.version + 1
+    WHERE (plans.name, plans.unit) <> (excluded.name, excluded.unit);
+    SELECT count(*) - v_plans INTO v_plans FROM plans p WHERE p.tenant_id = v_tenant;
+
+    -- All we hold of these vendors; `scoped` is what a complete sheet speaks of, said or unsaid.
+    CREATE TEMP TABLE held ON COMMIT DROP AS
+        SELECT l.*, (r.vendor_id, l.market, l.currency) IN (
+                   SELECT v.id, s.market, s.currency FROM staged s
+                   JOIN vendors v ON v.tenant_id = v_tenant AND v.code = s.vendor_code) AS scoped
+        FROM list_prices l JOIN plans p ON p.id = l.plan_id JOIN skus k ON k.id = p.sku_id
+        JOIN products r ON r.id = k.product_id
+        WHERE l.tenant_id = v_tenant AND r.vendor_id = ANY (v_vendors);
+    ANALYZE held;
+
+    -- What is to hold: each line until its own end or the next line's start, whichever is first.
+    CREATE TEMP TABLE wanted ON COMMIT DROP AS
+        WITH said AS (
+            SELECT s.line, p.id AS plan_id, s.market, s.currency, s.min_quantity, s.max_quantity, s.cost, s.retail,
+                   s.periods, coalesce(s.effective_from, v_now) AS starts, s.effective_until AS ends
+            FROM staged s JOIN plans p ON p.tenant_id = v_tenant AND p.code = s.plan_code
+        ), lines AS (
+            SELECT * FROM said
+            UNION ALL
+            SELECT NULL, h.plan_id, h.market, h.currency, h.min_quantity, h.max_quantity, h.cost, h.retail, h.periods,
+                   h.effective_from, h.effective_until
+            FROM held h WHERE NOT p_complete AND h.effective_from > v_now
+              AND (h.plan_id, h.market, h.currency, h.min_quantity) IN (
+                  SELECT s.plan_id, s.market, s.currency, s.min_quantity FROM said s)
+              AND (h.plan_id, h.market, h.currency, h.min_quantity, h.effective_from) NOT IN (
+                  SELECT s.plan_id, s.market, s.currency, s.min_quantity, s.starts FROM said s)
+        ), cut AS (
+            SELECT l.*, lead(l.starts) OVER (
+                PARTITION BY l.plan_id, l.market, l.currency, l.min_quantity ORDER BY l.starts) AS next_starts
+            FROM lines l
+        )
+        SELECT c.*, least(c.ends, c.next_starts) AS stops, c.next_starts <= c.ends AS followed FROM cut c;
+    ANALYZE wanted;
+
+    CREATE TEMP TABLE placed ON COMMIT DROP AS
+        WITH history AS (
+            SELECT h.plan_id, h.market, h.currency, h.min_quantity,
+                   max(h.effective_until) FILTER (WHERE h.effective_until <= v_now) AS past_until,
+                   max(h.effective_from) FILTER (WHERE h.effective_from <= v_now AND h.effective_until > v_now) AS in_force_from
+            FROM held h GROUP BY 1, 2, 3, 4
+        )
+        SELECT w.*, h.id AS kept, h.effective_until AS kept_until, y.plan_id IS NOT NULL AS known,
+               CASE WHEN w.starts > v_now THEN w.starts
+                    ELSE greatest(w.starts, y.past_until, CASE WHEN y.in_force_from >= w.starts THEN v_now END)
+               END AS starts_here
+        FROM wanted w
+        LEFT JOIN history y ON (y.plan_id, y.market, y.currency, y.min_quantity)
+            = (w.plan_id, w.market, w.currency, w.min_quantity)
+        LEFT JOIN held h ON (h.plan_id, h.market, h.currency, h.min_quantity)
+            = (w.plan_id, w.market, w.currency, w.min_quantity)
+            AND (h.cost, h.retail, h.periods) = (w.cost, w.retail, w.periods)
+            AND h.max_quantity IS NOT DISTINCT FROM w.max_quantity AND h.effective_until > v_now
+            AND (h.effective_from = w.starts OR (h.effective_from <= v_now AND w.starts <= v_now))
+        WHERE w.stops > v_now;
+    ANALYZE placed;
+
+    CREATE TEMP TABLE gone ON COMMIT DROP AS
+        WITH series AS (
+            SELECT p.plan_id, p.market, p.currency, p.min_quantity, bool_or(p.kept IS NULL) AS replaced,
+                   coalesce(min(p.starts_here) FILTER (WHERE p.starts <= v_now), min(p.starts)) AS from_then
+            FROM placed p GROUP BY 1, 2, 3, 4
+        )
+        SELECT h.id, h.effective_from, coalesce(s.replaced, false) AS replaced,
+               CASE WHEN h.effective_from > v_now THEN h.effective_from
+                    ELSE least(h.effective_until, coalesce(s.from_then, v_now)) END AS ends
+        FROM held h
+        LEFT JOIN series s ON (s.plan_id, s.market, s.currency, s.min_quantity)
+            = (h.plan_id, h.market, h.currency, h.min_quantity)
+        WHERE h.effective_until > v_now AND NOT EXISTS (SELECT FROM placed p WHERE p.kept = h.id)
+          AND (s.plan_id IS NOT NULL OR (p_complete AND h.scoped) OR EXISTS (  -- the sheet says that it has ended
+              SELECT FROM wanted w WHERE (w.plan_id, w.market, w.currency, w.min_quantity)
+                  = (h.plan_id, h.market, h.currency, h.min_quantity)));
+    DELETE FROM list_prices l USING gone g WHERE l.id = g.id AND g.ends <= g.effective_from;
+    UPDATE list_prices l SET effective_until = g.ends FROM gone g WHERE l.id = g.id AND g.ends > g.effective_from
+        AND l.effective_until <> g.ends;
+    UPDATE list_prices l SET effective_until = p.stops FROM placed p WHERE l.id = p.kept AND p.kept_until <> p.stops;
+    INSERT INTO list_prices (id, tenant_id, plan_id, market, currency, min_quantity, max_quantity, cost, retail, periods,
+                             effective_from, effective_until)
+    SELECT time_ordered_id(), v_tenant, p.plan_id, p.market, p.currency, p.min_quantity, p.max_quantity, p.cost, p.retail,
+           p.periods, p.starts_here, p.stops
+    FROM placed p WHERE p.kept IS NULL;
+
+    SELECT jsonb_build_object(
+        'added', count(*) FILTER (WHERE p.kept IS NULL AND NOT p.known),
+        'changed', count(*) FILTER (WHERE p.kept IS NULL AND p.known
+            OR p.kept IS NOT NULL AND p.kept_until <> p.stops AND NOT coalesce(p.followed, false)),
+        'good', (SELECT count(*) FROM staged),
+        'ended', (SELECT count(*) FROM gone g WHERE NOT g.replaced),
+        'products_added', v_products,
+        'plans_added', v_plans
+    ) INTO v_counts FROM placed p WHERE p.line IS NOT NULL;
+    DROP TABLE staged, held, wanted, placed, gone;
+    RETURN v_counts;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION check_staged_prices(uuid), discard_staged_prices(uuid), merge_staged_prices(uuid, boolean)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION check_staged_prices(uuid), discard_staged_prices(uuid), merge_staged_prices(uuid, boolean)
+    TO chandlery_app;
