@@ -14,6 +14,7 @@ from argon2 import PasswordHasher
 from chandlery.engine.errors import SessionEnded
 from chandlery.engine.unit_of_work import Meter
 from chandlery.identity import permissions
+from chandlery.identity.clients import PutClient, put_client
 from chandlery.identity.errors import (
     ClientCredentialsWrong,
     CredentialsWrong,
@@ -288,7 +289,7 @@ async def test_a_refresh_token_serves_the_client_it_was_given_to(gate: Gate, ten
     thief = await known(gate, await a_client(gate, tenant.reseller, "admin", BOTH))
     with pytest.raises(RefreshTokenWrong):
         await refresh_session(gate, RefreshSession(thief, first.refresh_token or ""))
-    assert await refresh_session(gate, RefreshSession(client, first.refresh_token or ""))
+    await refresh_session(gate, RefreshSession(client, first.refresh_token or ""))
 
 
 async def test_secrets_and_refresh_tokens_are_never_stored_in_clear(
@@ -364,3 +365,22 @@ async def test_long_expired_sessions_are_swept(
         "SELECT id FROM sessions WHERE id = ANY (%s)", ([issued.actor.session_id, kept.actor.session_id],)
     ).fetchall()
     assert left == [(kept.actor.session_id,)]
+
+
+async def test_no_session_slips_through_while_its_client_is_disabled(gate: Gate, tenant: Tenant) -> None:
+    machine = await a_client(gate, tenant.reseller)
+    disable = gate.engine.perform(
+        everything(tenant.reseller), put_client, PutClient(machine.client.id, "disabled")
+    )
+    outcomes = await asyncio.gather(
+        *(let_in(gate, machine) for _ in range(30)),
+        disable,
+        *(let_in(gate, machine) for _ in range(30)),
+        return_exceptions=True,
+    )
+    actors = [outcome for outcome in outcomes if isinstance(outcome, Actor)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    assert all(isinstance(fault, ClientCredentialsWrong) for fault in refused)
+    assert [await works(gate, actor) for actor in actors] == [False] * len(actors)
+    with pytest.raises(ClientCredentialsWrong):
+        await let_in(gate, machine)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +18,11 @@ from chandlery.identity.errors import MasterKeyWrong, TokenInvalid
 from chandlery.identity.gate import Gate
 from chandlery.identity.secrets import MasterKey
 from chandlery.identity.signing import KeyRing
-from chandlery.kernel.actor import Actor
+from chandlery.identity.tokens import Tokens
+from chandlery.kernel.clock import FixedClock
 from tests.builders import Tenant
 from tests.conftest import NOW
-from tests.identity.builders import ISSUER, a_gate, at, everything
+from tests.identity.builders import ISSUER, a_gate, everything
 
 
 def part(token: str, index: int) -> dict[str, Any]:
@@ -51,11 +54,12 @@ async def test_a_token_of_another_surface_is_refused(gate: Gate, tenant: Tenant)
 
 
 async def test_an_expired_token_is_refused_also_when_it_was_known(gate: Gate, tenant: Tenant) -> None:
-    later = a_gate(at(gate.engine, NOW))
+    clock = FixedClock(NOW)
+    later = a_gate(replace(gate.engine, clock=clock))
     token = await later.tokens.sign(tenant.reseller, 60)
-    assert await later.tokens.verify(token, "native")
-    later.engine.clock.at = NOW + timedelta(seconds=60)  # type: ignore[attr-defined]
-    for verifier in (later, a_gate(at(gate.engine, NOW + timedelta(seconds=60)))):
+    assert await later.tokens.verify(token, "native") == tenant.reseller
+    clock.at += timedelta(seconds=60)
+    for verifier in (later, a_gate(replace(gate.engine, clock=clock))):
         with pytest.raises(TokenInvalid):
             await verifier.tokens.verify(token, "native")
 
@@ -96,17 +100,17 @@ async def test_tampered_forged_and_foreign_tokens_are_refused(gate: Gate, tenant
 
 
 async def test_after_a_rotation_a_new_key_signs_and_old_tokens_stay_good(gate: Gate, tenant: Tenant) -> None:
-    one, other = a_gate(gate.engine), a_gate(gate.engine)  # two processes
+    clock = FixedClock(NOW)
+    one, other = a_gate(gate.engine), a_gate(replace(gate.engine, clock=clock))  # two processes
     old = await one.tokens.sign(tenant.reseller, 60)
-    assert await other.tokens.verify(old, "native")
+    assert await other.tokens.verify(old, "native") == tenant.reseller
     kid = await one.tokens.keys.rotate()
     new = await one.tokens.sign(tenant.reseller, 60)
     assert part(old, 0)["kid"] != part(new, 0)["kid"] == kid
-    later = a_gate(at(gate.engine, NOW + timedelta(seconds=10)))
-    later.tokens.keys._ring = other.tokens.keys._ring
+    clock.at += timedelta(seconds=10)
     for token in (new, old):
-        assert await later.tokens.verify(token, "native")
-    published = {key["kid"] for key in (await later.tokens.keys.jwks())["keys"]}
+        assert await other.tokens.verify(token, "native") == tenant.reseller
+    published = {key["kid"] for key in (await other.tokens.keys.jwks())["keys"]}
     assert {part(old, 0)["kid"], kid} <= published
 
 
@@ -131,18 +135,13 @@ async def test_private_keys_are_stored_sealed_and_open_under_the_same_master_key
 
 
 async def test_processes_that_start_at_once_agree_on_one_key(gate: Gate) -> None:
-    import asyncio
-
     rings = [KeyRing(gate.engine, gate.master) for _ in range(4)]
     signers = await asyncio.gather(*(ring.signer("RS512") for ring in rings))
     assert len({key.kid for key in signers}) == 1
 
 
 async def test_the_memory_of_known_tokens_is_bounded(gate: Gate, tenant: Tenant) -> None:
-    from chandlery.identity import tokens
-
-    small = a_gate(gate.engine)
-    actor: Actor = tenant.reseller
-    small.tokens._known.update((bytes([n % 256, n // 256]), None) for n in range(tokens.CACHE_LIMIT))  # type: ignore[misc]
-    await small.tokens.verify(await small.tokens.sign(actor, 60), "native")
-    assert len(small.tokens._known) == tokens.CACHE_LIMIT
+    tokens = Tokens(gate.tokens.keys, ISSUER, remembers=3)
+    for _ in range(5):
+        await tokens.verify(await tokens.sign(tenant.reseller, 60), "native")
+    assert len(tokens) == 3

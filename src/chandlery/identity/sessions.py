@@ -1,7 +1,7 @@
 """Signing in and out: the grants, free of any dialect.
 
     authenticate_client   who the machine is                          1 round trip
-    sign_in_user          who the person is                           1, and 1 more to note a failure or a success after one
+    sign_in_user          who the person is                           1; 1 more to note a failure, or the end of some
     issue_session         a session for either, with its rights       1
     refresh_session       the next token of the same session          1
     revoke, introspect    give back, ask about                        1
@@ -13,6 +13,7 @@ before there is an actor, each as one call of a database function that decides a
 from __future__ import annotations
 
 import hmac
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from chandlery.engine.statements import Query
@@ -127,7 +128,8 @@ async def _check_password(gate: Gate, query: Query[store.StoredLogin], password:
     if not await gate.passwords.verify(found.password_hash, password):
         locked_until = await engine.look_up(store.count_failure(found.key, now))
         raise CredentialsWrong if locked_until is None else _locked((locked_until - now).total_seconds())
-    assert found.user_id is not None and found.password_hash is not None
+    assert found.user_id is not None
+    assert found.password_hash is not None
     renewed = await gate.passwords.renewed(found.password_hash, password)
     if found.failures or renewed:
         await engine.look_up(store.note_sign_in(found, renewed))
@@ -212,20 +214,16 @@ async def refresh_session(gate: Gate, command: RefreshSession) -> Issued:
 async def revoke(gate: Gate, client: KnownClient, token: str) -> None:
     """End the session of a token that this client was given; any other token is no concern of its, and no error."""
     session_id = None
-    try:
+    with suppress(TokenInvalid):
         session_id = (await gate.tokens.read(token)).actor.session_id
-    except TokenInvalid:
-        pass
     await gate.engine.look_up(store.revoke(session_id, gate.master.mac(REFRESH_TOKEN, token), client.id))
 
 
 async def introspect(gate: Gate, client: KnownClient, token: str) -> tuple[LiveSession, Access | None] | None:
     """The live session of a token (and, for an access token, what it says); None for one that is not for its eyes."""
     access = None
-    try:
+    with suppress(TokenInvalid):
         access = await gate.tokens.read(token)
-    except TokenInvalid:
-        pass
     session = await gate.engine.look_up(
         store.standing(
             access.actor.session_id if access else None,

@@ -23,7 +23,6 @@ from chandlery.kernel.ids import ClientId, OrganizationId, SessionId, TenantId, 
 ALGORITHM: Final = "RS256"
 TYPE: Final = "at+jwt"
 MAX_TOKEN = 8192
-CACHE_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +40,8 @@ class Tokens:
 
     keys: KeyRing
     issuer: str
+    remembers: int = 10_000
+    """How many verified tokens at most."""
     _known: OrderedDict[bytes, Access] = field(default_factory=OrderedDict)
 
     async def sign(self, actor: Actor, lifetime_seconds: int) -> str:
@@ -67,6 +68,10 @@ class Tokens:
         header = {"alg": ALGORITHM, "kid": key.kid, "typ": TYPE}
         return jwt.encode(header, claims, key, algorithms=[ALGORITHM])
 
+    def __len__(self) -> int:
+        """How many verified tokens are remembered."""
+        return len(self._known)
+
     async def verify(self, token: str, surface: str, request_id: str = "") -> Actor:
         """The actor of a token for that surface. No round trip, but for a key that this process has not seen yet."""
         access = await self.read(token)
@@ -83,7 +88,7 @@ class Tokens:
         if access is None:
             access = await self._check(token)
             self._known[fingerprint] = access
-            if len(self._known) > CACHE_LIMIT:
+            if len(self._known) > self.remembers:
                 self._known.popitem(last=False)
         if access.expires_at <= self.keys.engine.clock.now().timestamp():
             self._known.pop(fingerprint, None)
@@ -108,7 +113,9 @@ def _actor(claims: dict[str, Any]) -> Actor:
     """Signed by us, so what it says is of the form that we gave it."""
     user, client = parse_id(claims.get("user_id", "")), parse_id(claims.get("client_id", ""))
     tenant, org, session = (parse_id(claims[name]) for name in ("tenant", "org", "sid"))
-    assert tenant and org and session
+    assert tenant is not None
+    assert org is not None
+    assert session is not None
     return Actor(
         tenant_id=TenantId(tenant),
         organization_id=OrganizationId(org),

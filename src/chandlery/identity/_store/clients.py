@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chandlery.engine.statements import Query, Row, Write, many, one, scalar
+from chandlery.engine.statements import Query, Row, Write, one, scalar
 from chandlery.identity._store.organizations import LOCK_SESSIONS
+from chandlery.identity._store.select import listed, select
 from chandlery.identity.client import ApiClient, TokenLifetimes
 from chandlery.identity.errors import ClientUnknown
 from chandlery.identity.role import columns, from_columns
@@ -13,6 +14,11 @@ from chandlery.kernel.page import PageRequest
 _COLUMNS = (
     "c.id, c.organization_id, c.name, c.surface, c.grants, c.role, c.role_id, c.is_public, c.status,"
     " c.access_seconds, c.refresh_seconds, c.origins, c.created_at, c.version"
+)
+
+_SUBTREE = (
+    "FROM api_clients c WHERE c.tenant_id = scope_tenant() AND c.owner_path >= scope_path()"
+    " AND c.owner_path < scope_path_end() AND c.status <> 'removed'"
 )
 
 
@@ -35,7 +41,7 @@ def _decode(row: Row) -> ApiClient:
 
 def client(client_id: ClientId) -> Query[ApiClient]:
     return one(
-        f"SELECT {_COLUMNS} FROM api_clients c WHERE c.id = %s AND c.status <> 'removed'",
+        select(_COLUMNS, "FROM api_clients c WHERE c.id = %s AND c.status <> 'removed'"),
         (client_id,),
         _decode,
         ClientUnknown,
@@ -45,8 +51,11 @@ def client(client_id: ClientId) -> Query[ApiClient]:
 def for_change(client_id: ClientId) -> Query[tuple[ApiClient, list[str] | None]]:
     """A client, and the permissions of its role if that is not a built-in one."""
     return one(
-        f"SELECT {_COLUMNS}, (SELECT r.permissions FROM roles r WHERE r.id = c.role_id) FROM api_clients c"
-        " WHERE c.id = %s AND c.status <> 'removed' FOR NO KEY UPDATE OF c",
+        select(
+            _COLUMNS,
+            ", (SELECT r.permissions FROM roles r WHERE r.id = c.role_id) FROM api_clients c"
+            " WHERE c.id = %s AND c.status <> 'removed' FOR NO KEY UPDATE OF c",
+        ),
         (client_id,),
         lambda row: (_decode(row), row[14]),
         ClientUnknown,
@@ -54,19 +63,11 @@ def for_change(client_id: ClientId) -> Query[tuple[ApiClient, list[str] | None]]
 
 
 def find(organization_id: OrganizationId | None, page: PageRequest) -> Query[list[ApiClient]]:
-    conditions = ["c.tenant_id = scope_tenant()", "c.owner_path >= scope_path()"]
-    conditions += ["c.owner_path < scope_path_end()", "c.status <> 'removed'"]
-    params: list[object] = []
-    if organization_id is not None:
-        conditions.append("c.organization_id = %s")
-        params.append(organization_id)
-    if page.after is not None:
-        conditions.append("(c.created_at, c.id) > (%s, %s)")
-        params.extend(page.after)
-    return many(
-        f"SELECT {_COLUMNS} FROM api_clients c WHERE {' AND '.join(conditions)}"
-        " ORDER BY c.created_at, c.id LIMIT %s",
-        (*params, page.limit + 1),
+    return listed(
+        select(_COLUMNS, _SUBTREE),
+        (("c.organization_id = %s", organization_id),),
+        page,
+        "c.created_at, c.id",
         _decode,
     )
 

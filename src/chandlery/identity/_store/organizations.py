@@ -6,13 +6,17 @@ from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
-from chandlery.engine.statements import Query, Row, Write, many, one, refusals
+from chandlery.engine.statements import Query, Row, Write, one, refusals
+from chandlery.identity._store.select import listed, select
 from chandlery.identity.errors import OrganizationUnknown, PathTaken
 from chandlery.identity.organization import Organization
 from chandlery.kernel.ids import OrganizationId
 from chandlery.kernel.page import PageRequest
 
 _COLUMNS = "id, tenant_id, parent_id, kind, name, edition, status, path, created_at, version, attributes"
+_SUBTREE = (
+    "FROM organizations WHERE tenant_id = scope_tenant() AND path >= scope_path() AND path < scope_path_end()"
+)
 LOCK_SESSIONS = Write("SELECT lock_sessions(scope_tenant())", ())
 """Waits for tokens that are being issued in this tenant, and holds back new ones until this unit is through."""
 
@@ -33,7 +37,7 @@ def _decode(row: Row) -> Organization:
 def organization_query(organization_id: OrganizationId) -> Query[Organization]:
     """One organisation; outside the actor's subtree it does not exist."""
     return one(
-        f"SELECT {_COLUMNS} FROM organizations WHERE id = %s",
+        select(_COLUMNS, "FROM organizations WHERE id = %s"),
         (organization_id,),
         _decode,
         OrganizationUnknown,
@@ -42,7 +46,7 @@ def organization_query(organization_id: OrganizationId) -> Query[Organization]:
 
 def for_change(organization_id: OrganizationId) -> Query[Organization]:
     return one(
-        f"SELECT {_COLUMNS} FROM organizations WHERE id = %s FOR NO KEY UPDATE",
+        select(_COLUMNS, "FROM organizations WHERE id = %s FOR NO KEY UPDATE"),
         (organization_id,),
         _decode,
         OrganizationUnknown,
@@ -52,7 +56,7 @@ def for_change(organization_id: OrganizationId) -> Query[Organization]:
 def as_parent(organization_id: OrganizationId) -> Query[Organization]:
     """One that must not be suspended or closed while something is put below it."""
     return one(
-        f"SELECT {_COLUMNS} FROM organizations WHERE id = %s FOR SHARE",
+        select(_COLUMNS, "FROM organizations WHERE id = %s FOR SHARE"),
         (organization_id,),
         _decode,
         OrganizationUnknown,
@@ -60,30 +64,23 @@ def as_parent(organization_id: OrganizationId) -> Query[Organization]:
 
 
 def find(wanted: OrganizationFilter, page: PageRequest) -> Query[list[Organization]]:
-    conditions = ["tenant_id = scope_tenant()", "path >= scope_path()", "path < scope_path_end()"]
-    params: list[object] = []
-    for column, value, kind in (
-        ("parent_id", wanted.parent_id, "uuid"),
-        ("kind", wanted.kind, "text"),
-        ("status", wanted.status, "text"),
-    ):
-        if value is not None:
-            conditions.append(f"{column} = %s::{kind}")
-            params.append(value)
-    if page.after is not None:
-        conditions.append("(created_at, id) > (%s, %s)")
-        params.extend(page.after)
-    return many(
-        f"SELECT {_COLUMNS} FROM organizations WHERE {' AND '.join(conditions)} ORDER BY created_at, id LIMIT %s",
-        (*params, page.limit + 1),
+    return listed(
+        select(_COLUMNS, _SUBTREE),
+        (
+            ("parent_id = %s", wanted.parent_id),
+            ("kind = %s::text", wanted.kind),
+            ("status = %s::text", wanted.status),
+        ),
+        page,
+        "created_at, id",
         _decode,
     )
 
 
 def add(new: Organization) -> Write:
     return Write(
-        "INSERT INTO organizations (id, tenant_id, parent_id, kind, name, edition, status, path, created_at, attributes)"
-        " VALUES (%s, scope_tenant(), %s, %s::text, %s::text, %s::text, %s::text, %s::text, %s, %s)",
+        "INSERT INTO organizations (id, tenant_id, parent_id, kind, name, edition, status, path, created_at,"
+        " attributes) VALUES (%s, scope_tenant(), %s, %s::text, %s::text, %s::text, %s::text, %s::text, %s, %s)",
         (
             new.id,
             new.parent_id,

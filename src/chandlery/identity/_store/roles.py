@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chandlery.engine.statements import Query, Row, Write, many, one, refusals
+from chandlery.engine.statements import Query, Row, Write, one, refusals
 from chandlery.identity._store.organizations import LOCK_SESSIONS
+from chandlery.identity._store.select import listed, select
 from chandlery.identity.errors import RoleInUse, RoleNameTaken, RoleUnknown
 from chandlery.identity.role import Role
 from chandlery.kernel.ids import OrganizationId, RoleId
@@ -19,7 +20,7 @@ def _decode(row: Row) -> Role:
 def with_path(role_id: RoleId) -> Query[tuple[Role, str]]:
     """A role, and the path of the organisation that defined it."""
     return one(
-        f"SELECT {_COLUMNS}, owner_path FROM roles WHERE id = %s",
+        select(_COLUMNS, ", owner_path FROM roles WHERE id = %s"),
         (role_id,),
         lambda row: (_decode(row), row[6]),
         RoleUnknown,
@@ -27,15 +28,15 @@ def with_path(role_id: RoleId) -> Query[tuple[Role, str]]:
 
 
 def for_change(role_id: RoleId) -> Query[Role]:
-    return one(f"SELECT {_COLUMNS} FROM roles WHERE id = %s FOR UPDATE", (role_id,), _decode, RoleUnknown)
+    return one(select(_COLUMNS, "FROM roles WHERE id = %s FOR UPDATE"), (role_id,), _decode, RoleUnknown)
 
 
 def find(organization_id: OrganizationId, page: PageRequest) -> Query[list[Role]]:
-    after, position = ("AND (created_at, id) > (%s, %s) ", page.after) if page.after else ("", ())
-    return many(
-        f"SELECT {_COLUMNS} FROM roles WHERE tenant_id = scope_tenant() AND organization_id = %s {after}"
-        "ORDER BY created_at, id LIMIT %s",
-        (organization_id, *position, page.limit + 1),
+    return listed(
+        select(_COLUMNS, "FROM roles WHERE tenant_id = scope_tenant()"),
+        (("organization_id = %s", organization_id),),
+        page,
+        "created_at, id",
         _decode,
     )
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 from chandlery.engine.statements import Query, Row, Write, many, one, refusals, scalar
 from chandlery.identity._store.organizations import LOCK_SESSIONS
+from chandlery.identity._store.select import listed, select
 from chandlery.identity.errors import EmailTaken, MemberAlready, MembershipUnknown, UsernameTaken, UserUnknown
 from chandlery.identity.passwords import HashedPassword
 from chandlery.identity.role import columns, from_columns
@@ -15,6 +14,15 @@ from chandlery.kernel.page import PageRequest
 
 _USER = "u.id, u.email, u.username, u.name, u.created_at, u.version"
 _MEMBERSHIP = "m.id, m.organization_id, m.user_id, m.role, m.role_id, m.created_at, m.version"
+
+_PLACES = (
+    "FROM memberships m WHERE m.tenant_id = scope_tenant() AND m.owner_path >= scope_path()"
+    " AND m.owner_path < scope_path_end()"
+)
+_PEOPLE = (
+    "FROM users u WHERE u.status = 'active' AND u.id IN (SELECT m.user_id FROM memberships m"
+    " WHERE m.tenant_id = scope_tenant() AND m.owner_path >= scope_path() AND m.owner_path < scope_path_end())"
+)
 
 
 def _user(row: Row) -> User:
@@ -27,14 +35,14 @@ def _membership(row: Row) -> Membership:
 
 def user(user_id: UserId) -> Query[User]:
     return one(
-        f"SELECT {_USER} FROM users u WHERE u.id = %s AND u.status = 'active'", (user_id,), _user, UserUnknown
+        select(_USER, "FROM users u WHERE u.id = %s AND u.status = 'active'"), (user_id,), _user, UserUnknown
     )
 
 
 def user_for_change(user_id: UserId) -> Query[User]:
     """Nobody can make the person a member of anything meanwhile."""
     return one(
-        f"SELECT {_USER} FROM users u WHERE u.id = %s AND u.status = 'active' FOR UPDATE",
+        select(_USER, "FROM users u WHERE u.id = %s AND u.status = 'active' FOR UPDATE"),
         (user_id,),
         _user,
         UserUnknown,
@@ -46,21 +54,16 @@ def belongs_elsewhere(user_id: UserId) -> Query[bool]:
 
 
 def find_users(organization_id: OrganizationId | None, page: PageRequest) -> Query[list[User]]:
-    conditions = ["m.tenant_id = scope_tenant()", "m.owner_path >= scope_path()"]
-    conditions.append("m.owner_path < scope_path_end()")
-    params: list[object] = []
-    if organization_id is not None:
-        conditions.append("m.organization_id = %s")
-        params.append(organization_id)
-    after = ""
-    if page.after is not None:
-        after = "AND (u.created_at, u.id) > (%s, %s)"
-        params.extend(page.after)
-    return many(
-        f"SELECT {_USER} FROM users u WHERE u.status = 'active' AND u.id IN"
-        f" (SELECT m.user_id FROM memberships m WHERE {' AND '.join(conditions)}) {after}"
-        " ORDER BY u.created_at, u.id LIMIT %s",
-        (*params, page.limit + 1),
+    return listed(
+        select(_USER, _PEOPLE),
+        (
+            (
+                "EXISTS (SELECT FROM memberships o WHERE o.user_id = u.id AND o.organization_id = %s)",
+                organization_id,
+            ),
+        ),
+        page,
+        "u.created_at, u.id",
         _user,
     )
 
@@ -100,8 +103,11 @@ def end_sessions_of_user(user_id: UserId, keep: SessionId | None = None) -> Writ
 def membership_for_change(membership_id: MembershipId) -> Query[tuple[Membership, list[str] | None]]:
     """A membership, and the permissions of its role if that is not a built-in one."""
     return one(
-        f"SELECT {_MEMBERSHIP}, (SELECT r.permissions FROM roles r WHERE r.id = m.role_id)"
-        " FROM memberships m WHERE m.id = %s FOR UPDATE OF m",
+        select(
+            _MEMBERSHIP,
+            ", r.permissions FROM memberships m LEFT JOIN roles r ON r.id = m.role_id"
+            " WHERE m.id = %s FOR UPDATE OF m",
+        ),
         (membership_id,),
         lambda row: (_membership(row), row[7]),
         MembershipUnknown,
@@ -110,8 +116,11 @@ def membership_for_change(membership_id: MembershipId) -> Query[tuple[Membership
 
 def memberships_of(user_id: UserId) -> Query[list[tuple[Membership, list[str] | None]]]:
     return many(
-        f"SELECT {_MEMBERSHIP}, (SELECT r.permissions FROM roles r WHERE r.id = m.role_id)"
-        " FROM memberships m WHERE m.user_id = %s ORDER BY m.created_at, m.id LIMIT 1000",
+        select(
+            _MEMBERSHIP,
+            ", r.permissions FROM memberships m LEFT JOIN roles r ON r.id = m.role_id"
+            " WHERE m.user_id = %s ORDER BY m.created_at, m.id LIMIT 1000",
+        ),
         (user_id,),
         lambda row: (_membership(row), row[7]),
     )
@@ -120,21 +129,11 @@ def memberships_of(user_id: UserId) -> Query[list[tuple[Membership, list[str] | 
 def find_memberships(
     organization_id: OrganizationId | None, user_id: UserId | None, page: PageRequest
 ) -> Query[list[Membership]]:
-    conditions = ["m.tenant_id = scope_tenant()", "m.owner_path >= scope_path()"]
-    conditions.append("m.owner_path < scope_path_end()")
-    params: list[object] = []
-    wanted: tuple[tuple[str, UUID | None], ...] = (("organization_id", organization_id), ("user_id", user_id))
-    for column, value in wanted:
-        if value is not None:
-            conditions.append(f"m.{column} = %s")
-            params.append(value)
-    if page.after is not None:
-        conditions.append("(m.created_at, m.id) > (%s, %s)")
-        params.extend(page.after)
-    return many(
-        f"SELECT {_MEMBERSHIP} FROM memberships m WHERE {' AND '.join(conditions)}"
-        " ORDER BY m.created_at, m.id LIMIT %s",
-        (*params, page.limit + 1),
+    return listed(
+        select(_MEMBERSHIP, _PLACES),
+        (("m.organization_id = %s", organization_id), ("m.user_id = %s", user_id)),
+        page,
+        "m.created_at, m.id",
         _membership,
     )
 
