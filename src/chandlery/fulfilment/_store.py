@@ -63,8 +63,9 @@ def waiting(
         conditions.append("(created_at, id) > (%s, %s)")
         params.extend(page.after)
     matching = " AND ".join(conditions)  # sql: fixed texts, all values are parameters
+    rest = "FROM provisionings WHERE " + matching + " ORDER BY created_at, id LIMIT %s"  # sql: the same
     found = many(
-        _select("FROM provisionings WHERE " + matching + " ORDER BY created_at, id LIMIT %s"),  # sql: the same
+        _select(rest),
         (*params, page.limit + 1),
         _read,
     )

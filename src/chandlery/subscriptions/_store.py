@@ -57,7 +57,11 @@ def update(changed: Subscription) -> Write:
 
 def by_id(subscription_id: SubscriptionId, lock: bool = False) -> Query[Subscription]:
     return one(
-        _select("FROM subscriptions WHERE id = %s FOR NO KEY UPDATE" if lock else "FROM subscriptions WHERE id = %s"),
+        _select(
+            "FROM subscriptions WHERE id = %s FOR NO KEY UPDATE"
+            if lock
+            else "FROM subscriptions WHERE id = %s"
+        ),
         (subscription_id,),
         _read,
         SubscriptionUnknown,
@@ -81,8 +85,9 @@ def find(
         conditions.append("(created_at, id) > (%s, %s)")
         params.extend(page.after)
     matching = " AND ".join(conditions)  # sql: fixed texts, all values are parameters
+    rest = "FROM subscriptions WHERE " + matching + " ORDER BY created_at, id LIMIT %s"  # sql: the same
     found = many(
-        _select("FROM subscriptions WHERE " + matching + " ORDER BY created_at, id LIMIT %s"),  # sql: the same
+        _select(rest),
         (*params, page.limit + 1),
         _read,
     )
