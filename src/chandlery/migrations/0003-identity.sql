@@ -28,6 +28,7 @@ CREATE TABLE organizations (
 );
 CREATE INDEX organizations_children ON organizations (tenant_id, parent_id, created_at, id);
 CREATE INDEX organizations_subtree ON organizations (tenant_id, path);
+CREATE INDEX organizations_age ON organizations (tenant_id, created_at, id);
 ALTER TABLE organizations ENABLE ROW LEVEL SECURITY;
 CREATE POLICY subtree ON organizations USING (
     tenant_id = (SELECT scope_tenant()) AND path >= (SELECT scope_path()) AND path < (SELECT scope_path_end())
@@ -54,9 +55,40 @@ CREATE INDEX sessions_of_client ON sessions (client_id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_of_organization ON sessions (organization_id) WHERE ended_at IS NULL;
 CREATE INDEX sessions_age ON sessions (expires_at);
 ALTER TABLE sessions ENABLE ROW LEVEL SECURITY;
-CREATE POLICY tenant ON sessions USING (tenant_id = (SELECT scope_tenant()))
-    WITH CHECK (tenant_id = (SELECT scope_tenant()));
-GRANT SELECT, INSERT, UPDATE ON sessions TO chandlery_app;
+CREATE POLICY subtree ON sessions USING (  -- the organisations that the policy above lets the caller see
+    tenant_id = (SELECT scope_tenant()) AND EXISTS (SELECT FROM organizations o WHERE o.id = organization_id)
+);
+GRANT SELECT, UPDATE (ended_at, epoch) ON sessions TO chandlery_app;  -- begun by functions only
+
+-- Between issuing and ending. Who issues a session holds the tenant's lock shared while it looks at the rights; who
+-- takes rights away holds it alone before it ends sessions: none can slip through between the two.
+CREATE FUNCTION lock_sessions(p_tenant uuid) RETURNS void LANGUAGE sql VOLATILE
+    AS $$ SELECT pg_advisory_xact_lock(hashtextextended('sessions ' || p_tenant, 0)) $$;
+CREATE FUNCTION share_sessions(p_tenant uuid) RETURNS void LANGUAGE sql VOLATILE
+    AS $$ SELECT pg_advisory_xact_lock_shared(hashtextextended('sessions ' || p_tenant, 0)) $$;
+REVOKE EXECUTE ON FUNCTION lock_sessions(uuid), share_sessions(uuid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lock_sessions(uuid) TO chandlery_app;
+
+-- The one act that no tenant can authorise. Refused inside a unit of work, so that no use case can reach it.
+CREATE FUNCTION found_tenant(
+    p_id uuid, p_name text, p_edition text, p_path text, p_now timestamptz, p_sandbox boolean, p_principal text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF scope_tenant() IS NOT NULL THEN
+        RAISE EXCEPTION 'found_tenant inside a unit of work';
+    END IF;
+    INSERT INTO tenants (id, is_sandbox, created_at) VALUES (p_id, p_sandbox, p_now);
+    INSERT INTO organizations (id, tenant_id, kind, name, edition, path, created_at)
+    VALUES (p_id, p_id, 'operator', p_name, p_edition, p_path, p_now);
+    INSERT INTO events (id, tenant_id, at, type, subject, subject_id, owner_id, owner_path,
+                        principal, organization_id, surface, request_id, data)
+    VALUES (gen_random_uuid(), p_id, p_now, 'organization.added', 'organization', p_id, p_id, p_path,
+            p_principal, p_id, 'founding', '', '{"kind": "operator", "parent_id": null}');
+END
+$$;
+REVOKE EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, boolean, text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, boolean, text) TO chandlery_app;
 
 -- The first statement of every unit of work. VOLATILE on purpose: each statement inside sees what was committed while
 -- it waited for the lock, so that a waiting twin reads the answer of the first.

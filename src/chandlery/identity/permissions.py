@@ -1,0 +1,71 @@
+"""Every permission of the system, in one list: what an actor can be allowed to do, by name.
+
+A use case asks for one of these in its first line. Roles are sets of them, an access token carries them as its scope.
+A name is `resource:verb` and stays for ever: tokens, roles and other people's scripts hold it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ORGANIZATIONS_READ = "organizations:read"
+ORGANIZATIONS_WRITE = "organizations:write"
+USERS_READ = "users:read"
+USERS_WRITE = "users:write"
+MEMBERSHIPS_READ = "memberships:read"
+MEMBERSHIPS_WRITE = "memberships:write"
+ROLES_READ = "roles:read"
+ROLES_WRITE = "roles:write"
+CLIENTS_READ = "clients:read"
+CLIENTS_WRITE = "clients:write"
+CATALOG_READ = "catalog:read"
+CATALOG_WRITE = "catalog:write"
+PRICES_READ = "prices:read"
+PRICES_WRITE = "prices:write"
+ORDERS_READ = "orders:read"
+ORDERS_WRITE = "orders:write"
+ORDERS_CHECKOUT = "orders:checkout"
+ORDERS_CANCEL = "orders:cancel"
+SUBSCRIPTIONS_READ = "subscriptions:read"
+SUBSCRIPTIONS_WRITE = "subscriptions:write"
+FULFILMENT_READ = "fulfilment:read"
+FULFILMENT_OPERATE = "fulfilment:operate"
+EVENTS_READ = "events:read"
+TENANT_ADMIN = "tenant:admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """One thing that somebody may be allowed to do."""
+
+    name: str
+    description: str
+
+
+PERMISSIONS = (
+    Permission(ORGANIZATIONS_READ, "See the own organisation and those below it"),
+    Permission(ORGANIZATIONS_WRITE, "Add, change, suspend and close organisations"),
+    Permission(USERS_READ, "See the people of the own organisation and of those below it"),
+    Permission(USERS_WRITE, "Add, change and remove people"),
+    Permission(MEMBERSHIPS_READ, "See who belongs to which organisation, and in which role"),
+    Permission(MEMBERSHIPS_WRITE, "Give people a role in an organisation, and take it away"),
+    Permission(ROLES_READ, "See the roles that can be given"),
+    Permission(ROLES_WRITE, "Define roles of the organisation's own"),
+    Permission(CLIENTS_READ, "See API clients, without their secrets"),
+    Permission(CLIENTS_WRITE, "Add, change and disable API clients, and rotate their secrets"),
+    Permission(CATALOG_READ, "Browse vendors, products, SKUs and plans"),
+    Permission(CATALOG_WRITE, "Change the catalogue and import price lists"),
+    Permission(PRICES_READ, "See the organisation's buy and sell prices, and how they come about"),
+    Permission(PRICES_WRITE, "Set price rules for the organisations directly below"),
+    Permission(ORDERS_READ, "See orders and their history"),
+    Permission(ORDERS_WRITE, "Open drafts and change them"),
+    Permission(ORDERS_CHECKOUT, "Submit an order: commit to buy"),
+    Permission(ORDERS_CANCEL, "Cancel an order where that is still possible"),
+    Permission(SUBSCRIPTIONS_READ, "See subscriptions"),
+    Permission(SUBSCRIPTIONS_WRITE, "Change, renew and cancel subscriptions"),
+    Permission(FULFILMENT_READ, "See how each line is being provisioned, and why one waits"),
+    Permission(FULFILMENT_OPERATE, "Decide about lines that wait for a person"),
+    Permission(EVENTS_READ, "Read the stream of events and the audit trail"),
+    Permission(TENANT_ADMIN, "Administer the tenant: sandbox clock, settings"),
+)
+EVERY = frozenset(permission.name for permission in PERMISSIONS)
