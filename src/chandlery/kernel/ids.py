@@ -30,6 +30,10 @@ LineId = NewType("LineId", UUID)
 AttemptId = NewType("AttemptId", UUID)
 SubscriptionId = NewType("SubscriptionId", UUID)
 EventId = NewType("EventId", UUID)
+AddressId = NewType("AddressId", UUID)
+ContactId = NewType("ContactId", UUID)
+LetterId = NewType("LetterId", UUID)
+DocumentId = NewType("DocumentId", UUID)
 
 
 def new_id() -> UUID:
