@@ -55,7 +55,7 @@ def by_alpha3(alpha3: str) -> Country | None:
 @cache
 def regions(alpha2: str) -> tuple[Region, ...]:
     """The first level of a country's subdivisions, by name; empty for one that has none."""
-    found = pycountry.subdivisions.get(country_code=alpha2) or ()
+    found = pycountry.subdivisions.get(country_code=alpha2) or ()  # type: ignore[no-untyped-call]
     return tuple(
         sorted(
             (
