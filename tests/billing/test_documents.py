@@ -97,6 +97,7 @@ async def test_documents_need_the_permission_and_stay_in_their_subtree(
     [
         (File("../x.pdf", "application/pdf", b"%PDF-"), ["filename"]),
         (File("a\r\nb.pdf", "application/pdf", b"%PDF-"), ["filename"]),
+        (File("invoice\u202efdp.csv", "text/csv", b"a"), ["filename"]),
         (File(".pdf", "application/pdf", b"%PDF-"), ["filename"]),
         (File("x.pdf", "application/pdf", b"MZ\x90"), ["content"]),
         (File("x.png", "image/png", b"%PDF-"), ["content"]),
@@ -120,7 +121,7 @@ async def test_only_files_of_known_types_within_the_limit_are_taken(
     "file",
     [
         File("Übersicht (1).csv", "text/csv", "a;ü\n".encode()),
-        File("x.png", "image/png", b"\x89PNG\r\n\x1a\n..."),
+        File("Screenshot 9.41\u202fAM.png", "image/png", b"\x89PNG\r\n\x1a\n..."),
         File("x.jpg", "image/jpeg", b"\xff\xd8\xff\xe0"),
         File("x.txt", "text/plain", b"one\r\n\ttwo"),
     ],

@@ -3,16 +3,24 @@ from __future__ import annotations
 import asyncio
 import email
 import email.policy
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from email.message import EmailMessage
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from chandlery.engine.couriers import OutboxCourier, SmtpCourier, courier_from, smtp_courier
 from chandlery.engine.mail import (
@@ -155,6 +163,16 @@ async def test_a_letter_and_its_job_are_stored_with_the_change_or_not_at_all(
     assert counted == (1,)
 
 
+async def test_a_letter_for_an_organisation_out_of_sight_fails_loudly_and_is_not_lost_in_silence(
+    engine: Engine, tenant: Tenant
+) -> None:
+    async def post_above(unit: Unit, _actor: Actor, letter: Letter) -> LetterId:
+        return post_letter(unit, letter, tenant.operator.organization_id)
+
+    with pytest.raises(psycopg.errors.NotNullViolation):
+        await engine.perform(tenant.reseller, post_above, LETTER)
+
+
 async def test_a_letter_that_was_taken_is_not_sent_again(
     engine: Engine, tenant: Tenant, inbox: Inbox, courier: SmtpCourier
 ) -> None:
@@ -257,6 +275,63 @@ async def test_a_server_that_is_not_there_or_refuses_us_is_tried_again(inbox: In
         unsafe = await replace(plain, tls="required").deliver(message, SERVER, LETTER.to)
     assert (type(outside), type(wrong), type(unsafe), right) == (Postponed, Postponed, Postponed, Delivered())
     assert len(inbox.received) == 1
+
+
+def a_certificate(folder: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A server's side that nobody vouches for, and a client's side that does."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(datetime(2020, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2100, 1, 1, tzinfo=UTC))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
+    (folder / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+    return server, ssl.create_default_context(cafile=str(folder / "cert.pem"))
+
+
+async def test_a_letter_travels_encrypted_and_only_to_a_server_that_proves_who_it_is(
+    inbox: Inbox, tmp_path: Path
+) -> None:
+    certificate, trust = a_certificate(tmp_path)
+    message = message_of(LETTER, LetterId(new_id()), NOW, SERVER)
+    async with serving(inbox, tls_context=certificate, require_starttls=True) as plain:
+        upgraded = [
+            await replace(plain, tls=tls, trust=known).deliver(message, SERVER, LETTER.to)
+            for tls in ("required", "offered", "none")
+            for known in (trust, None)
+        ]
+    assert [type(verdict) for verdict in upgraded] == [
+        Delivered,
+        Postponed,
+        Delivered,
+        Postponed,
+        Postponed,
+        Postponed,
+    ]
+    assert len(inbox.received) == 2
+
+
+async def test_smtps_is_encrypted_from_the_first_byte(inbox: Inbox, tmp_path: Path) -> None:
+    certificate, trust = a_certificate(tmp_path)
+    message = message_of(LETTER, LetterId(new_id()), NOW, SERVER)
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(inbox, hostname="mail.example.org"), "127.0.0.1", 0, ssl=certificate
+    )
+    async with server:
+        courier = smtp_courier(f"smtps://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        assert isinstance(await courier.deliver(message, SERVER, LETTER.to), Postponed)
+        assert await replace(courier, trust=trust).deliver(message, SERVER, LETTER.to) == Delivered()
 
 
 async def test_without_a_server_letters_are_files_for_the_developer(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from unicodedata import category
 from uuid import UUID
 
 from chandlery.billing.errors import DocumentUnfit
@@ -59,7 +60,7 @@ class File:
         """Itself; refuses with every problem at once."""
         problems = []
         name = self.filename
-        if not 1 <= len(name) <= MAX_FILENAME or not name.isprintable() or set(name) & set('/\\:*?"<>|'):
+        if not 1 <= len(name) <= MAX_FILENAME or not _is_plain(name):
             problems.append(
                 Problem(
                     "filename", f"Give a plain name of 1 to {MAX_FILENAME} characters, no path.", "filename"
@@ -82,6 +83,13 @@ class File:
     @property
     def sha256(self) -> bytes:
         return hashlib.sha256(self.content).digest()
+
+
+def _is_plain(name: str) -> bool:
+    """No path, no line ends, and nothing that turns the direction of reading (`fdp.exe` shown as `exe.pdf`)."""
+    return not set(name) & set('/\\:*?"<>|') and all(
+        category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in name
+    )
 
 
 def is_of_type(content: bytes, media_type: str) -> bool:

@@ -7,6 +7,7 @@ time-out of its own and one in all.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
@@ -36,6 +37,8 @@ class SmtpCourier:
     tls: Tls
     user: str | None = None
     password: str | None = field(default=None, repr=False)
+    trust: ssl.SSLContext | None = field(default=None, repr=False)
+    """None: the authorities that the machine trusts."""
 
     async def deliver(self, message: EmailMessage, sender: str, to: str) -> Verdict:
         try:
@@ -49,6 +52,7 @@ class SmtpCourier:
                     username=self.user,
                     password=self.password,
                     timeout=STEP_SECONDS,
+                    tls_context=self.trust,
                     use_tls=self.tls == "implicit",
                     start_tls={"required": True, "offered": None}.get(self.tls, False),
                 )

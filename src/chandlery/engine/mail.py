@@ -28,7 +28,7 @@ from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.errors import Invalid, Problem
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import LetterId, OrganizationId, TenantId, new_id
-from chandlery.kernel.mailbox import is_mailbox
+from chandlery.kernel.text import is_mailbox, is_one_line
 
 TASK: Final = "send_letter"
 CLAIM: Final = timedelta(minutes=5)
@@ -64,9 +64,9 @@ class Letter:
             if not (is_mailbox(getattr(self, name)) or (name != "to" and not getattr(self, name)))
         ]
         problems += [
-            Problem(name, f"Give at most {MAX_SUBJECT} printable characters, on one line.", "text")
+            Problem(name, f"Give at most {MAX_SUBJECT} characters, on one line.", "text")
             for name in ("subject", "sender_name", "language")
-            if len(getattr(self, name)) > MAX_SUBJECT or not getattr(self, name).isprintable()
+            if len(getattr(self, name)) > MAX_SUBJECT or not is_one_line(getattr(self, name))
         ]
         if not self.subject.strip():
             problems.append(Problem("subject", "Give a subject.", "required"))
@@ -112,11 +112,13 @@ def post_letter(unit: Unit, letter: Letter, owner_id: OrganizationId) -> LetterI
     unit.write(
         Write(
             "INSERT INTO letters (id, tenant_id, owner_id, owner_path, recipient, subject, body, html, language,"
-            " sender, sender_name, reply_to, created_at) SELECT %s, scope_tenant(), o.id, o.path, %s::text, %s::text,"
-            " %s::text, %s::text, %s::text, %s::text, %s::text, %s::text, unit_now()"
-            " FROM organizations o WHERE o.id = %s",
+            " sender, sender_name, reply_to, created_at) VALUES (%s, scope_tenant(), %s,"
+            " (SELECT path FROM organizations WHERE id = %s), %s::text, %s::text, %s::text, %s::text, %s::text,"
+            " %s::text, %s::text, %s::text, unit_now())",
             (
                 letter_id,
+                owner_id,
+                owner_id,
                 letter.to,
                 letter.subject,
                 letter.text,
@@ -125,7 +127,6 @@ def post_letter(unit: Unit, letter: Letter, owner_id: OrganizationId) -> LetterI
                 letter.sender,
                 letter.sender_name,
                 letter.reply_to,
-                owner_id,
             ),
         )
     )

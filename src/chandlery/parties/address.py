@@ -14,7 +14,7 @@ import msgspec
 
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.ids import AddressId, OrganizationId
-from chandlery.kernel.mailbox import is_mailbox
+from chandlery.kernel.text import is_mailbox, is_one_line
 from chandlery.parties.countries import is_country
 from chandlery.parties.errors import AddressUnfit
 
@@ -149,7 +149,7 @@ def snapshot_of(value: Any) -> dict[str, Any]:
 
 def is_text(text: str) -> bool:
     """Short, printable and on one line: fit for a label, a form field and a mail header."""
-    return len(text) <= MAX_TEXT and (text.isprintable() or not text)
+    return len(text) <= MAX_TEXT and is_one_line(text)
 
 
 def _kind_problems(name: str, given: Sequence[str], allowed: Iterable[str]) -> list[Problem]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.ids import OrganizationId
-from chandlery.kernel.mailbox import is_mailbox
+from chandlery.kernel.text import is_mailbox
 from chandlery.parties.address import MAX_TEXT, is_text, snapshot_of
 from chandlery.parties.countries import is_country
 from chandlery.parties.errors import CompanyUnfit

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.ids import ContactId, OrganizationId, UserId
-from chandlery.kernel.mailbox import is_mailbox
+from chandlery.kernel.text import is_mailbox
 from chandlery.parties.address import MAX_TEXT, is_text
 from chandlery.parties.errors import ContactUnfit
 from chandlery.parties.letterhead import is_language

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, fields
 
 from chandlery.kernel.errors import Problem
-from chandlery.kernel.mailbox import is_mailbox
+from chandlery.kernel.text import is_mailbox, is_one_line
 from chandlery.parties.address import MAX_TEXT, is_text
 from chandlery.parties.errors import LetterheadUnfit
 
@@ -48,7 +48,7 @@ class Letterhead:
             problems.append(Problem("colour", "Give a colour such as #1f5f8b, in small letters.", "colour"))
         if self.language and not is_language(self.language):
             problems.append(Problem("language", "Give a language such as en or de-AT.", "language"))
-        if len(self.footer) > MAX_FOOTER or not all(line.isprintable() for line in self.footer.split("\n")):
+        if len(self.footer) > MAX_FOOTER or not all(is_one_line(line) for line in self.footer.split("\n")):
             problems.append(Problem("footer", f"Give at most {MAX_FOOTER} characters of plain text.", "text"))
         if problems:
             raise LetterheadUnfit(*problems)

@@ -25,7 +25,10 @@ FROM documents
 WHERE tenant_id = scope_tenant() AND owner_id = %(owner)s
     AND (%(kind)s::text IS NULL OR kind = %(kind)s::text)
     AND (%(subject)s::uuid IS NULL OR subject_id = %(subject)s::uuid)
-    AND (%(after)s::timestamptz IS NULL OR (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid))
+    AND (created_at, id) > (
+        coalesce(%(after)s::timestamptz, '-infinity'),
+        coalesce(%(after_id)s::uuid, '00000000-0000-0000-0000-000000000000')
+    )
 ORDER BY created_at, id LIMIT %(limit)s
 """
 _ABOUT = """

@@ -22,7 +22,10 @@ SELECT id, organization_id, kinds, default_for, label, postal, created_at, versi
 FROM addresses
 WHERE tenant_id = scope_tenant() AND organization_id = %(organization)s
     AND (%(kind)s::text IS NULL OR kinds @> ARRAY[%(kind)s::text])
-    AND (%(after)s::timestamptz IS NULL OR (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid))
+    AND (created_at, id) > (
+        coalesce(%(after)s::timestamptz, '-infinity'),
+        coalesce(%(after_id)s::uuid, '00000000-0000-0000-0000-000000000000')
+    )
 ORDER BY created_at, id LIMIT %(limit)s
 """
 _DEFAULTS = """

@@ -24,7 +24,10 @@ SELECT id, organization_id, roles, is_primary, person, created_at, user_id, vers
 FROM contacts
 WHERE tenant_id = scope_tenant() AND organization_id = %(organization)s
     AND (%(role)s::text IS NULL OR roles @> ARRAY[%(role)s::text])
-    AND (%(after)s::timestamptz IS NULL OR (created_at, id) > (%(after)s::timestamptz, %(after_id)s::uuid))
+    AND (created_at, id) > (
+        coalesce(%(after)s::timestamptz, '-infinity'),
+        coalesce(%(after_id)s::uuid, '00000000-0000-0000-0000-000000000000')
+    )
 ORDER BY created_at, id LIMIT %(limit)s
 """
 

@@ -18,6 +18,7 @@ from chandlery.billing.figures import date_text, money_text, number_text, spoken
 from chandlery.engine.mail import Letter, post_letter
 from chandlery.engine.unit_of_work import Unit
 from chandlery.kernel.ids import LetterId, OrganizationId
+from chandlery.kernel.text import is_one_line
 from chandlery.parties.companies import Letterhead, letterhead_in_use
 from chandlery.processes.letters.matters import Matter
 
@@ -116,7 +117,7 @@ def _one_line(fact: Any) -> Any:
     """What people named things: no name can begin a paragraph, or put a button of its own into a letter."""
     if not isinstance(fact, str):
         return fact
-    return " ".join("".join(c if c.isprintable() else " " for c in fact).split())
+    return " ".join("".join(c if is_one_line(c) else " " for c in fact).split())
 
 
 def _line(what: str, figure: str = "") -> str:
