@@ -169,7 +169,7 @@ async def test_a_letter_for_an_organisation_out_of_sight_fails_loudly_and_is_not
     async def post_above(unit: Unit, _actor: Actor, letter: Letter) -> LetterId:
         return post_letter(unit, letter, tenant.operator.organization_id)
 
-    with pytest.raises(psycopg.errors.NotNullViolation):
+    with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await engine.perform(tenant.reseller, post_above, LETTER)
 
 
