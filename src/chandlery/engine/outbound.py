@@ -11,6 +11,7 @@ carried out.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -27,11 +28,13 @@ CONNECT_SECONDS = 5.0
 LONGEST_CALL_SECONDS = 60.0
 MOST_ANSWER_BYTES = 1024 * 1024
 MOST_ADDRESSES = 4
+LONGEST_URL = 2000
 USER_AGENT = "Chandlery"
 
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 """From a host name and a port to the addresses it has now."""
 
+_UNPRINTABLE = re.compile(r"[\s\x00-\x1f\x7f]")
 _NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
 
 
@@ -157,7 +160,8 @@ class Outbound:
             raise UrlUnusable(Problem("url", UrlUnusable.message())) from None
         schemes = ("https", "http") if self.allow_private_addresses else ("https",)
         plain = target.scheme in schemes and target.host and not target.userinfo and not target.fragment
-        if not plain or len(url) > 2000 or target.port == 0:
+        port = 443 if target.port is None else target.port
+        if not plain or len(url) > LONGEST_URL or not 1 <= port <= 65535 or _UNPRINTABLE.search(url):
             raise UrlUnusable(Problem("url", UrlUnusable.message()))
         if not self.allow_private_addresses and _names_private(target.host):
             raise AddressRefused(Problem("url", AddressRefused.message()), given=target.host)
