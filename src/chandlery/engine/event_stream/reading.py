@@ -60,4 +60,5 @@ async def events_after(reader: Reader, actor: Actor, query: EventsAfter) -> Stre
 async def latest_cursor(reader: Reader, actor: Actor, _command: None) -> str:
     """The place from which on everything is new."""
     actor.require(EVENTS_READ)
-    return str(await reader.fetch(_store.end_of_stream()))
+    end = await reader.fetch(_store.end_of_stream())
+    return str(end)

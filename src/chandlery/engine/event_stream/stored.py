@@ -46,7 +46,7 @@ def parse_place(cursor: str | None) -> Place:
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """One fact of the past. `organization_id` is whose it is, `for_organization_id` for whom it was done, and by whom."""
+    """One fact of the past: `organization_id` is whose it is, `for_organization_id` for whom it was done."""
 
     id: EventId
     place: Place
