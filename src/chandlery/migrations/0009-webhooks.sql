@@ -128,7 +128,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
         AND (w.leased_until IS NULL OR w.leased_until <= p_now) AND EXISTS (
             SELECT FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.next_attempt_at <= p_now
         )
-    LIMIT 1000
+    ORDER BY w.leased_until NULLS FIRST, w.id LIMIT 1000
 $$;
 
 -- A bounded bite of what was delivered or given up long ago; answers how many rows went.

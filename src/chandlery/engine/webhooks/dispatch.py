@@ -53,6 +53,7 @@ ENDPOINTS_AT_ONCE = 32
 ROUNDS_IN_A_TURN = 10
 KEPT = timedelta(days=30)
 _PURGE_BITE = 1000
+_CHANCE = SystemRandom().random
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +75,7 @@ class _Outcome:
 class Dispatcher:
     """One per worker process. `chance` spreads the retries; a test gives a constant."""
 
-    def __init__(
-        self, outbound: Outbound, sealer: Sealer, chance: Callable[[], float] = SystemRandom().random
-    ) -> None:
+    def __init__(self, outbound: Outbound, sealer: Sealer, chance: Callable[[], float] = _CHANCE) -> None:
         self._outbound = outbound
         self._sealer = sealer
         self._chance = chance
@@ -222,7 +221,11 @@ async def _take(unit: Unit, _actor: Actor, lease: _Lease) -> _Turn | None:
         _store.lease(lease.endpoint_id, lease.now, lease.until),
         _store.take_due(lease.endpoint_id, lease.now, CALLS_AT_ONCE),
     )
-    return _Turn(lease.endpoint_id, lease.until, target, due) if target is not None else None
+    if target is None:
+        return None
+    if not due:
+        unit.write(_store.give_back(lease.endpoint_id, lease.now))
+    return _Turn(lease.endpoint_id, lease.until, target, due)
 
 
 def _judge(standing: _store.Standing, attempts: Sequence[Attempt]) -> _store.Verdict:

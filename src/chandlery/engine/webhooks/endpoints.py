@@ -6,7 +6,7 @@ outbound calls is a method of `Webhooks`, which the app makes once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from chandlery.engine.event_stream.catalogue import EventCatalogue
@@ -76,7 +76,7 @@ class FindEndpoints:
     """The endpoints of one organisation, oldest first; None means the actor's own."""
 
     organization_id: OrganizationId | None = None
-    page: PageRequest = PageRequest()
+    page: PageRequest = field(default_factory=PageRequest)
 
 
 async def get_endpoint(reader: Reader, actor: Actor, endpoint_id: EndpointId) -> Endpoint:
@@ -153,7 +153,7 @@ class Webhooks:
         after = _changed(before, command)
         if after == before:
             return before
-        afresh = after.url != before.url or after.enabled and not before.enabled
+        afresh = after.url != before.url or (after.enabled and not before.enabled)
         after = replace(after, version=before.version + 1)
         if afresh:
             after = replace(after, failing_since=None)

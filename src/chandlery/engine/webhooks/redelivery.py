@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from chandlery.engine.event_stream.filters import EVERYTHING, check_patterns
@@ -29,7 +29,7 @@ class FindDeliveries:
     endpoint_id: EndpointId
     status: DeliveryStatus | None = None
     types: tuple[str, ...] = (EVERYTHING,)
-    page: PageRequest = PageRequest()
+    page: PageRequest = field(default_factory=PageRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Redeliver:
 
 @dataclass(frozen=True, slots=True)
 class RedeliverRange:
-    """Everything of [since, until) that the endpoint's filters let through, of these types, or what was given up only."""
+    """All of [since, until) that the endpoint wants, of these types; or only what was given up."""
 
     endpoint_id: EndpointId
     since: datetime

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 SECRET_BYTES = 32
-SECRET_PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - what every secret begins with
 
 
 class Sealer(Protocol):

@@ -34,7 +34,9 @@ _SETTLE = """
     SET next_attempt_at = CASE WHEN l.is_first AND w.enabled THEN coalesce(d.next_attempt_at, %s::timestamptz) END
     FROM webhook_endpoints w, (
         SELECT p.endpoint_id, p.event_id,
-            row_number() OVER (PARTITION BY p.endpoint_id, p.subject_id ORDER BY p.event_txid, p.event_id) = 1 AS is_first
+            1 = row_number() OVER (
+                PARTITION BY p.endpoint_id, p.subject_id ORDER BY p.event_txid, p.event_id
+            ) AS is_first
         FROM webhook_deliveries p
         WHERE p.endpoint_id = ANY(%s::uuid[]) AND p.status = 'pending'
             AND (%s::uuid[] IS NULL OR p.subject_id = ANY(%s::uuid[]))
@@ -58,8 +60,8 @@ _AGAIN = """
     ), again AS (
         INSERT INTO webhook_deliveries (endpoint_id, event_id, tenant_id, owner_id, owner_path, event_txid, event_type,
             subject_id, created_at)
-        SELECT endpoint_id, id, tenant_id, owner_id, owner_path, txid, type, subject_id, %(now)s::timestamptz FROM chosen
-        ORDER BY txid, id
+        SELECT endpoint_id, id, tenant_id, owner_id, owner_path, txid, type, subject_id, %(now)s::timestamptz
+        FROM chosen ORDER BY txid, id
         ON CONFLICT (endpoint_id, event_id) DO UPDATE SET status = 'pending', attempts = 0, next_attempt_at = NULL
         RETURNING 1
     )

@@ -72,6 +72,8 @@ _RELEASE = """
         enabled = enabled AND %s::text IS NULL,
         disabled_reason = CASE WHEN enabled THEN %s::text ELSE disabled_reason END
     WHERE tenant_id = scope_tenant() AND id = %s"""
+_GIVE_BACK = """
+    UPDATE webhook_endpoints SET leased_until = %s::timestamptz WHERE tenant_id = scope_tenant() AND id = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ def lease(endpoint_id: UUID, now: datetime, until: datetime) -> Query[Target | N
         (until, endpoint_id, now, now),
         lambda row: Target(row[0], tuple(bytes(sealed) for sealed in row[1:] if sealed is not None)),
     )
+
+
+def give_back(endpoint_id: UUID, now: datetime) -> Write:
+    return Write(_GIVE_BACK, (now, endpoint_id))
 
 
 def take_due(endpoint_id: UUID, now: datetime, limit: int) -> Query[list[Due]]:

@@ -121,4 +121,6 @@ def delete(endpoint_id: UUID) -> Write:
 
 
 def _endpoint(row: Row) -> Endpoint:
-    return Endpoint(*row[:4], tuple(row[4]), *row[5:])
+    fields = list(row)
+    fields[4] = tuple(fields[4])
+    return Endpoint(*fields)
