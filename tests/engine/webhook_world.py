@@ -88,7 +88,8 @@ class World:
     async def caught_up(self) -> None:
         """Wait until no older transaction of this server holds the stream back."""
         while self.owner.execute(  # noqa: ASYNC110 - nobody can call us when that is so
-            "SELECT 1 FROM events WHERE tenant_id = %s AND txid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
+            "SELECT 1 FROM events WHERE tenant_id = %s"
+            " AND txid >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint",
             (self.tenant.id,),
         ).fetchone():
             await asyncio.sleep(0.01)
