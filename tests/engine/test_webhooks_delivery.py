@@ -14,11 +14,12 @@ from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.webhooks.dispatch import LEASE, purge_deliveries
 from chandlery.engine.webhooks.endpoints import ChangeEndpoint, RotateSecret
+from chandlery.engine.webhooks.redelivery import RedeliverRange
 from chandlery.kernel.clock import rfc3339
 from chandlery.kernel.ids import new_id
 from tests.builders import Tenant, a_tenant
 from tests.engine.receiver import Received, a_receiver, answer
-from tests.engine.webhook_world import World, a_world, trusted
+from tests.engine.webhook_world import World, a_world
 
 
 @pytest.fixture
@@ -400,26 +401,53 @@ async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(world: World
 
 
 async def test_an_organisation_that_is_not_active_is_told_nothing(world: World) -> None:
-    told = await world.endpoint()
+    await world.endpoint()
     world.owner.execute(
         "UPDATE organizations SET status = 'suspended' WHERE id = %s", (world.reseller.organization_id,)
     )
     await world.happen(actor=world.tenant.customer)
     await world.dispatch()
-    assert world.subjects == []
-    assert (await world.engine.read(trusted(world.tenant.operator), _count, told.endpoint.id)) == 0
+    waiting = world.owner.execute(
+        "SELECT count(*) FROM webhook_deliveries WHERE tenant_id = %s", (world.tenant.id,)
+    ).fetchone()
+    assert (world.subjects, waiting) == ([], (0,))
 
 
-async def _count(reader: Any, _actor: Any, endpoint_id: UUID) -> int:
-    from chandlery.engine.statements import Query
+async def test_what_waits_for_an_organisation_waits_while_it_is_not_active(world: World) -> None:
+    await world.endpoint()
+    world.receiver.answers(500, 200)
+    await world.happen()
+    await world.dispatch()
+    change = "UPDATE organizations SET status = %s WHERE id = %s"
+    world.owner.execute(change, ("suspended", world.reseller.organization_id))
+    await world.later(seconds=60)
+    assert len(world.receiver.received) == 1
+    world.owner.execute(change, ("active", world.reseller.organization_id))
+    await world.dispatch()
+    assert len(world.receiver.received) == 2
 
-    query: Query[int] = Query(
-        "SELECT count(*) FROM webhook_deliveries WHERE endpoint_id = %s",
-        (endpoint_id,),
-        lambda rows: rows[0][0],
+
+async def test_after_a_restore_into_another_server_events_go_on(world: World) -> None:
+    told = await world.endpoint()
+    restored = await world.happen()
+    await world.dispatch()
+    ahead = "pg_snapshot '9000000000:9000000000:'"
+    for table, column, value in (
+        ("events", "txid", "txid + 9000000000"),
+        ("webhook_endpoints", "since", ahead),
+        ("webhook_cursors", "txid", "txid + 9000000000"),
+    ):
+        world.owner.execute(f"UPDATE {table} SET {column} = {value} WHERE tenant_id = %s", (world.tenant.id,))
+    world.owner.execute("SELECT renumber_events()")
+    after = await world.happen()
+    await world.dispatch()
+    assert world.subjects == [restored, after]
+    whole = RedeliverRange(
+        told.endpoint.id, world.started - timedelta(days=1), world.clock.at + timedelta(days=1)
     )
-    counted: int = await reader.fetch(query)
-    return counted
+    await world.engine.perform(world.reseller, world.redelivery.redeliver_range, whole)
+    await world.dispatch()
+    assert sorted(world.subjects[2:]) == sorted([restored, after])
 
 
 async def test_nothing_is_lost_and_each_subject_stays_in_order_while_many_write_and_some_fail(

@@ -123,7 +123,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 $$;
 CREATE FUNCTION webhook_endpoints_due(p_now timestamptz, p_tenant uuid) RETURNS TABLE (tenant_id uuid, endpoint_id uuid)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    SELECT w.tenant_id, w.id FROM webhook_endpoints w
+    SELECT w.tenant_id, w.id FROM webhook_endpoints w JOIN organizations o ON o.id = w.owner_id AND o.status = 'active'
     WHERE w.enabled AND (p_tenant IS NULL OR w.tenant_id = p_tenant)
         AND (w.leased_until IS NULL OR w.leased_until <= p_now) AND EXISTS (
             SELECT FROM webhook_deliveries d WHERE d.endpoint_id = w.id AND d.next_attempt_at <= p_now
@@ -146,3 +146,17 @@ REVOKE EXECUTE ON FUNCTION webhook_tenants_behind(uuid), webhook_endpoints_due(t
     purge_webhook_deliveries(timestamptz, integer) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION webhook_tenants_behind(uuid), webhook_endpoints_due(timestamptz, uuid),
     purge_webhook_deliveries(timestamptz, integer) TO chandlery_app;
+
+-- Transaction numbers belong to a server. After a logical restore into another one, its owner calls this once, before
+-- the first unit of work: what was restored is the past, in the order of its ids, and the stream goes on from here.
+CREATE FUNCTION renumber_events() RETURNS void
+LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
+BEGIN
+    UPDATE events SET txid = 0;
+    UPDATE webhook_deliveries SET event_txid = 0;
+    UPDATE webhook_endpoints SET since = pg_current_snapshot(), leased_until = NULL;
+    UPDATE webhook_cursors SET txid = pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+        event_id = '00000000-0000-0000-0000-000000000000';
+END
+$$;
+REVOKE EXECUTE ON FUNCTION renumber_events() FROM PUBLIC;

@@ -22,6 +22,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
+from chandlery.engine.errors import Busy
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit import Unit
 from chandlery.engine.unit_of_work import Engine
@@ -84,8 +85,7 @@ class Dispatcher:
     async def sweep(self, engine: Engine, tenant_id: TenantId | None = None) -> None:
         """Queue what has happened and start what is due, of all tenants or of one; does not wait for the calls."""
         for behind in await engine.look_up(_store.tenants_behind(tenant_id)):
-            while not (await engine.perform(system(behind, "webhooks"), _fan_out, engine.clock.now())).result:
-                pass
+            await self._queue_events(engine, behind)
         for owner, endpoint_id in await engine.look_up(_store.endpoints_due(engine.clock.now(), tenant_id)):
             if len(self._running) >= ENDPOINTS_AT_ONCE:
                 return
@@ -122,6 +122,14 @@ class Dispatcher:
                 *(self._attempt(engine, turn.target.url, keys, due) for due in turn.due)
             )
             await engine.perform(actor, self._record, (turn, outcomes, engine.clock.now()))
+
+    async def _queue_events(self, engine: Engine, tenant_id: TenantId) -> None:
+        actor = system(tenant_id, "webhooks")
+        try:
+            while not (await engine.perform(actor, _fan_out, engine.clock.now())).result:
+                pass
+        except Busy:  # somebody holds an endpoint; the other tenants do not wait for that
+            log.warning("webhook_events_wait", tenant_id=str(tenant_id))
 
     async def _attempt(self, engine: Engine, url: str, keys: Sequence[bytes], due: _store.Due) -> _Outcome:
         body = msgspec.json.encode(due.event.payload())
