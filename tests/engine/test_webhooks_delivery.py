@@ -378,6 +378,34 @@ async def test_what_comes_back_after_the_lease_has_passed_on_changes_nothing(wor
     await slow
     (delivery,) = await world.log(told.endpoint)
     assert (delivery.status, delivery.attempts, delivery.response_status) == ("delivered", 1, 200)
+    assert (await world.look(told.endpoint)).failing_since is None
+
+
+async def test_an_event_that_is_queued_while_the_one_before_it_gets_through_is_not_forgotten(
+    world: World,
+) -> None:
+    told = await world.endpoint()
+    world.receiver.answers(500, 200)
+    thing = await world.happen("thing.first")
+    await world.dispatch()
+    await world.happen("thing.second", thing)
+    await world.caught_up()
+    world.owner.execute(
+        "BEGIN"
+    )  # what a turn does that ends: hold the endpoint, write down that it was delivered
+    world.owner.execute("SELECT 1 FROM webhook_endpoints WHERE id = %s FOR UPDATE", (told.endpoint.id,))
+    world.owner.execute(
+        "UPDATE webhook_deliveries SET status = 'delivered', next_attempt_at = NULL WHERE endpoint_id = %s",
+        (told.endpoint.id,),
+    )
+    sweeping = asyncio.create_task(world.dispatcher().sweep(world.engine, world.tenant.id))
+    waits = "SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))"
+    while not (sweeping.done() or world.owner.execute(waits).fetchone()):  # noqa: ASYNC110 - only a look can tell
+        await asyncio.sleep(0.005)
+    world.owner.execute("COMMIT")
+    await sweeping
+    await world.dispatch()
+    assert world.receiver.received[-1].json["type"] == "thing.second"
 
 
 async def test_a_receiver_that_does_not_answer_holds_up_nobody_else(world: World) -> None:
