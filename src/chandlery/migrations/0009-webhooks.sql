@@ -42,7 +42,8 @@ CREATE TABLE webhook_endpoints (
     since           pg_snapshot NOT NULL DEFAULT pg_current_snapshot(),  -- what was committed in it, is not delivered
     failures        integer NOT NULL DEFAULT 0,  -- failed attempts since the last that succeeded
     failing_since   timestamptz,
-    leased_until    timestamptz,              -- somebody is delivering; wall time, and the holder's proof
+    leased_by       uuid,                     -- the turn that is delivering, if any
+    leased_until    timestamptz,              -- wall time; the end of the last turn when there is none
     created_at      timestamptz NOT NULL,
     version         integer NOT NULL DEFAULT 1,
     CHECK (enabled = (disabled_reason IS NULL)),
@@ -154,7 +155,7 @@ LANGUAGE plpgsql VOLATILE SET search_path = public, pg_temp AS $$
 BEGIN
     UPDATE events SET txid = 0;
     UPDATE webhook_deliveries SET event_txid = 0;
-    UPDATE webhook_endpoints SET since = pg_current_snapshot(), leased_until = NULL;
+    UPDATE webhook_endpoints SET since = pg_current_snapshot(), leased_by = NULL, leased_until = NULL;
     UPDATE webhook_cursors SET txid = pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
         event_id = '00000000-0000-0000-0000-000000000000';
 END

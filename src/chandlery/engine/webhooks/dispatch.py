@@ -41,7 +41,7 @@ from chandlery.engine.webhooks.signing import Sealer, signed_headers
 from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.errors import Fault
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import TenantId
+from chandlery.kernel.ids import TenantId, new_id
 
 log = structlog.get_logger(__name__)
 
@@ -61,8 +61,8 @@ _CHANCE = SystemRandom().random
 class _Turn:
     """A leased endpoint and what is due there."""
 
+    id: UUID
     endpoint_id: UUID
-    leased_until: datetime
     target: _store.Target
     due: Sequence[_store.Due]
 
@@ -113,7 +113,7 @@ class Dispatcher:
         actor = system(tenant_id, "webhooks")
         for _ in range(ROUNDS_IN_A_TURN):
             now = engine.clock.now()
-            taken = await engine.perform(actor, _take, _Lease(endpoint_id, now, now + LEASE))
+            taken = await engine.perform(actor, _take, _Lease(new_id(), endpoint_id, now))
             turn = taken.value
             if turn is None or not turn.due:
                 return
@@ -156,7 +156,7 @@ class Dispatcher:
     ) -> None:
         """Write down a turn, unless the lease has passed to somebody else."""
         turn, outcomes, now = done
-        standing = await unit.fetch(_store.standing(turn.endpoint_id, turn.leased_until))
+        standing = await unit.fetch(_store.standing(turn.endpoint_id, turn.id))
         if standing is None:
             return
         verdict = _judge(standing, [outcome.attempt for outcome in outcomes])
@@ -204,9 +204,9 @@ async def purge_deliveries(engine: Engine) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Lease:
+    turn_id: UUID
     endpoint_id: UUID
     now: datetime
-    until: datetime
 
 
 async def _fan_out(unit: Unit, _actor: Actor, now: datetime) -> bool:
@@ -226,14 +226,14 @@ async def _fan_out(unit: Unit, _actor: Actor, now: datetime) -> bool:
 
 async def _take(unit: Unit, _actor: Actor, lease: _Lease) -> _Turn | None:
     target, due = await unit.fetch(
-        _store.lease(lease.endpoint_id, lease.now, lease.until),
+        _store.lease(lease.endpoint_id, lease.turn_id, lease.now, lease.now + LEASE),
         _store.take_due(lease.endpoint_id, lease.now, CALLS_AT_ONCE),
     )
     if target is None:
         return None
     if not due:
         unit.write(_store.give_back(lease.endpoint_id, lease.now))
-    return _Turn(lease.endpoint_id, lease.until, target, due)
+    return _Turn(lease.turn_id, lease.endpoint_id, target, due)
 
 
 def _judge(standing: _store.Standing, attempts: Sequence[Attempt]) -> _store.Verdict:

@@ -45,7 +45,7 @@ _FAN_OUT = """
     SELECT r.is_end, a.endpoint_id, a.subject_id
     FROM reach r LEFT JOIN (SELECT DISTINCT endpoint_id, subject_id FROM added) a ON true"""
 _LEASE = """
-    UPDATE webhook_endpoints SET leased_until = %s::timestamptz
+    UPDATE webhook_endpoints SET leased_by = %s, leased_until = %s::timestamptz
     WHERE tenant_id = scope_tenant() AND id = %s AND enabled
         AND (leased_until IS NULL OR leased_until <= %s::timestamptz)
     RETURNING url, secret, CASE WHEN previous_until > %s::timestamptz THEN previous_secret END"""
@@ -58,7 +58,7 @@ _TAKE = """
     ORDER BY d.event_txid, d.event_id LIMIT %s"""
 _STANDING = """
     SELECT owner_id, enabled, failures, failing_since FROM webhook_endpoints
-    WHERE tenant_id = scope_tenant() AND id = %s AND leased_until = %s::timestamptz FOR UPDATE"""
+    WHERE tenant_id = scope_tenant() AND id = %s AND leased_by = %s FOR UPDATE"""
 _RECORD = """
     UPDATE webhook_deliveries d SET status = r.status, attempts = r.attempts, next_attempt_at = r.next_attempt_at,
         last_attempt_at = r.last_attempt_at, duration_ms = r.duration_ms, response_status = r.response_status,
@@ -68,12 +68,13 @@ _RECORD = """
     WHERE d.tenant_id = scope_tenant() AND d.endpoint_id = %s AND d.event_id = r.event_id AND d.status = 'pending'"""
 # The lease ends now and stays as the time of the last turn, so that the endpoints take turns.
 _RELEASE = """
-    UPDATE webhook_endpoints SET leased_until = %s::timestamptz, failures = %s, failing_since = %s,
+    UPDATE webhook_endpoints SET leased_by = NULL, leased_until = %s::timestamptz, failures = %s, failing_since = %s,
         enabled = enabled AND %s::text IS NULL,
         disabled_reason = CASE WHEN enabled THEN %s::text ELSE disabled_reason END
     WHERE tenant_id = scope_tenant() AND id = %s"""
 _GIVE_BACK = """
-    UPDATE webhook_endpoints SET leased_until = %s::timestamptz WHERE tenant_id = scope_tenant() AND id = %s"""
+    UPDATE webhook_endpoints SET leased_by = NULL, leased_until = %s::timestamptz
+    WHERE tenant_id = scope_tenant() AND id = %s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,10 @@ def fan_out(limit: int, now: datetime) -> Query[tuple[bool, list[tuple[UUID, UUI
     return Query(_FAN_OUT, (limit, now), read)
 
 
-def lease(endpoint_id: UUID, now: datetime, until: datetime) -> Query[Target | None]:
+def lease(endpoint_id: UUID, turn_id: UUID, now: datetime, until: datetime) -> Query[Target | None]:
     return maybe(
         _LEASE,
-        (until, endpoint_id, now, now),
+        (turn_id, until, endpoint_id, now, now),
         lambda row: Target(row[0], tuple(bytes(sealed) for sealed in row[1:] if sealed is not None)),
     )
 
@@ -160,9 +161,9 @@ def take_due(endpoint_id: UUID, now: datetime, limit: int) -> Query[list[Due]]:
     )
 
 
-def standing(endpoint_id: UUID, leased_until: datetime) -> Query[Standing | None]:
+def standing(endpoint_id: UUID, turn_id: UUID) -> Query[Standing | None]:
     """The endpoint, if the lease is still the one that was given out."""
-    return maybe(_STANDING, (endpoint_id, leased_until), lambda row: Standing(*row))
+    return maybe(_STANDING, (endpoint_id, turn_id), lambda row: Standing(*row))
 
 
 def record(endpoint_id: UUID, results: Sequence[dict[str, Any]]) -> Write:
