@@ -75,7 +75,7 @@ GRANT SELECT, INSERT, UPDATE ON webhook_cursors TO chandlery_app;
 -- One event for one endpoint. Of the pending ones of one subject, only the first has a next attempt: the others wait
 -- for it. Pending ones of a disabled endpoint have none. All times are wall time.
 CREATE TABLE webhook_deliveries (
-    endpoint_id     uuid NOT NULL REFERENCES webhook_endpoints ON DELETE CASCADE,
+    endpoint_id     uuid NOT NULL REFERENCES webhook_endpoints ON DELETE CASCADE,  -- also holds the endpoint for a unit
     event_id        uuid NOT NULL,
     tenant_id       uuid NOT NULL,
     owner_id        uuid NOT NULL,

@@ -212,12 +212,10 @@ class _Lease:
 async def _fan_out(unit: Unit, _actor: Actor, now: datetime) -> bool:
     """Store the deliveries of the next events of a tenant; whether those were all.
 
-    The endpoints are held from the first look at what waits to the last write: a turn that ends in between would
-    otherwise not see the new deliveries behind the one that it finishes.
+    Their foreign key holds each endpoint that gets one until the end of this unit. So a turn that ends meanwhile either
+    waits and sees them, or was waited for before the lanes are settled: none is left behind in a lane without a first.
     """
-    _, _, (is_end, found) = await unit.fetch(
-        _store.lock_cursor(), _store.lock_endpoints(), _store.fan_out(EVENTS_AT_ONCE, now)
-    )
+    _, (is_end, found) = await unit.fetch(_store.lock_cursor(), _store.fan_out(EVENTS_AT_ONCE, now))
     if found:
         endpoints, subjects = {lane[0] for lane in found}, {lane[1] for lane in found}
         unit.write(lanes.settle(sorted(endpoints), sorted(subjects), now))

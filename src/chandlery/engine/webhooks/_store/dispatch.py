@@ -18,8 +18,6 @@ _BEHIND = "SELECT t FROM webhook_tenants_behind(%s::uuid) t"
 _DUE = "SELECT tenant_id, endpoint_id FROM webhook_endpoints_due(%s::timestamptz, %s::uuid)"
 _PURGE = "SELECT purge_webhook_deliveries(%s::timestamptz, %s::integer)"
 _LOCK_CURSOR = "SELECT txid FROM webhook_cursors WHERE tenant_id = scope_tenant() FOR UPDATE"
-_LOCK_ENDPOINTS = """
-    SELECT id FROM webhook_endpoints WHERE tenant_id = scope_tenant() AND enabled ORDER BY id FOR UPDATE"""
 _FAN_OUT = """
     WITH reach AS MATERIALIZED (
         SELECT c.txid AS from_txid, c.event_id AS from_id, w.txid, w.event_id, w.is_end
@@ -126,10 +124,6 @@ def purge(before: datetime, limit: int) -> Query[int]:
 
 def lock_cursor() -> Query[Any]:
     return maybe(_LOCK_CURSOR, (), scalar)
-
-
-def lock_endpoints() -> Query[list[UUID]]:
-    return many(_LOCK_ENDPOINTS, (), scalar)
 
 
 def fan_out(limit: int, now: datetime) -> Query[tuple[bool, list[tuple[UUID, UUID]]]]:
