@@ -6,14 +6,17 @@ Tests commit for real. They stay apart because each has a tenant of its own, as 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
 from chandlery.engine.database import PoolSize, open_pool
+from chandlery.engine.embedded_postgres import EmbeddedPostgres
 from chandlery.engine.migrations import migrate
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.kernel.clock import FixedClock
@@ -23,9 +26,31 @@ URL = "CHANDLERY_TEST_DATABASE_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server before the workers, which inherit its URL; unless the environment names one already."""
+    if URL in os.environ or hasattr(config, "workerinput"):
+        return
+    folder = tempfile.TemporaryDirectory(prefix="chandlery-test-", ignore_cleanup_errors=True)
+    settings = {
+        "fsync": "off",
+        "full_page_writes": "off",
+        "max_connections": "200",
+    }  # nothing here must survive
+    version = int(os.environ.get("CHANDLERY_TEST_POSTGRES", "16"))
+    server = EmbeddedPostgres(Path(folder.name), version, settings)
+    os.environ[URL] = server.start().owner_url("postgres")
+
+    def stop() -> None:
+        server.stop()
+        del os.environ[URL]
+        folder.cleanup()
+
+    config.add_cleanup(stop)
+
+
 @pytest.fixture(scope="session")
 def server_url() -> str:
-    """The server for this run, started before the workers (see pytest_configure)."""
+    """The server for this run (see pytest_configure)."""
     return os.environ[URL]
 
 

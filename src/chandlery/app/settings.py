@@ -62,6 +62,11 @@ class Settings:
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - a comparison
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
+    def as_environment(self) -> dict[str, str]:
+        """The variables that give a child process these same settings."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {f"{PREFIX}{name.upper()}": str(value) for name, value in values.items() if value is not None}
+
 
 def load(environment: Mapping[str, str], **options: Any) -> Settings:
     """The settings of an environment; `options` that are not None come from the command line and win."""
