@@ -1,7 +1,7 @@
 """The log of deliveries in SQL, and the lanes in which they wait: one lane per endpoint and subject.
 
 Of a lane's pending deliveries only the first, in the order of the stream, has a next attempt. Whoever changes a lane
-holds the endpoint's row, and calls `settle` last.
+holds the endpoint's row (FOR UPDATE, or by the foreign key of a new delivery), and calls `settle` last.
 """
 
 from __future__ import annotations
