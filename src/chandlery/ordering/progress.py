@@ -53,7 +53,9 @@ def advance(unit: Unit, actor: Actor, before: Order, steps: Sequence[LineProgres
     order, moved = before, {}
     for step in steps:
         if step.status in (LineStatus.SUBMITTED, LineStatus.CANCELLED):
-            raise LineNotReady(given=f"progress to {step.status}")  # checking out and cancelling are other verbs
+            raise LineNotReady(
+                given=f"progress to {step.status}"
+            )  # checking out and cancelling are other verbs
         was = order.line(step.line_id)
         reason = _kept(step.reason)
         line = was.become(step.status, reason, step.waiting_for, step.due, step.subscription_id)
