@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import msgspec
 import psycopg
 import pytest
 
 from chandlery.engine.database import Pool
-from chandlery.engine.outbound import NotReached, open_outbound
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.queue import open_jobs_pool
 from chandlery.engine.signatures import sign
 from chandlery.engine.unit_of_work import Engine
@@ -37,6 +36,7 @@ from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, OrderStatus
 from chandlery.processes.fulfil_order import fulfil_order
 from tests.builders import a_tenant, allowed
+from tests.engine.receiver import Received, a_receiver, answer
 from tests.processes.builders import KEY, World, a_world
 
 Owner = psycopg.Connection[Any]
@@ -171,36 +171,29 @@ async def test_the_sandbox_calls_back_over_http_until_it_is_heard(world: World) 
     await world.fault(Fault("accept", seconds=10))
     order = await world.place("suite-basic")
     await world.work()
-    calls: list[str] = []
 
-    async def server(request: httpx.Request) -> httpx.Response:
-        calls.append(request.url.path)
-        if len(calls) == 1:
-            raise httpx.ConnectError("nobody there")
-        if len(calls) == 2:
-            return httpx.Response(503)
-        await receive(
-            world.engine,
-            world.providers,
-            ReceivedCallback("sandbox", dict(request.headers), await request.aread()),
-        )
-        return httpx.Response(204)
+    async def serve(request: Received) -> bytes:
+        if len(receiver.received) == 1:
+            return answer(503)
+        callback = ReceivedCallback("sandbox", request.headers, request.body)
+        await receive(world.engine, world.providers, callback)
+        return answer(204)
 
-    async with open_outbound(transport=httpx.MockTransport(server)) as outbound:
-        vendor = replace(world.calling_back, deliver=over_http(outbound, "http://127.0.0.1:1/"))
+    outbound = Outbound(allow_private_addresses=True)
+    async with a_receiver() as receiver:
+        receiver.reply = serve
+        nobody_there = replace(world.calling_back, deliver=over_http(outbound, "http://127.0.0.1:1"))
+        there = replace(world.calling_back, deliver=over_http(outbound, f"http://127.0.0.1:{receiver.port}/"))
         delivered = []
-        for _ in range(5):
+        for vendor in (nobody_there, there, there, there):
             world.clock.at += timedelta(seconds=10)
             delivered.append(await vendor.deliver_due())
-    assert (delivered, calls) == ([0, 0, 1, 0, 0], [CALLBACK_PATH] * 3)
+    await outbound.close()
+    assert delivered == [0, 0, 1, 0]
+    assert [(r.method, r.path) for r in receiver.received] == [("POST", CALLBACK_PATH)] * 2
+    assert receiver.received[0].headers["webhook-id"] == receiver.received[1].headers["webhook-id"]
     await world.work()
     assert (await world.order(order)).status is OrderStatus.COMPLETED
-
-
-async def test_an_address_that_does_not_answer_is_not_reached() -> None:
-    async with open_outbound(timeout_seconds=0.5) as outbound:
-        with pytest.raises(NotReached):
-            await outbound.post("http://127.0.0.1:1/", b"", {})
 
 
 async def test_what_waits_is_seen_by_those_above_and_by_nobody_else(world: World, owner: Owner) -> None:

@@ -138,7 +138,7 @@ async def _again_and_again(engine: Engine, sweep: Periodic) -> None:
         try:
             await sweep.run(engine)
             trouble = ""
-        except Exception as error:  # the edge of the worker: a sweep that died would be missed by nobody
+        except Exception as error:  # edge: a sweep that died would be missed by nobody
             if repr(error) != trouble:
                 expected = isinstance(error, Unavailable | psycopg.OperationalError)
                 log.warning("sweep_failed", sweep=sweep.name, error=repr(error), exc_info=not expected)

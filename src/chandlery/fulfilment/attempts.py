@@ -11,7 +11,7 @@ from chandlery.fulfilment import _store
 from chandlery.fulfilment.provisioning import Begin, Provisioning, first_attempt
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import LineId, OrderId, ProvisioningId, new_id
+from chandlery.kernel.ids import LineId, OrderId, ProvisioningId
 
 
 def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
@@ -22,7 +22,7 @@ def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
 async def begin(unit: Unit, actor: Actor, command: Begin) -> Provisioning:
     """Store that a line is about to be sent; only when this is committed may the provider be called."""
     actor.require(permissions.FULFILMENT_OPERATE)
-    started = first_attempt(ProvisioningId(new_id()), command, unit.now)
+    started = first_attempt(ProvisioningId(command.line_id), command, unit.now)
     unit.write(_store.insert(started))
     return started
 

@@ -1,12 +1,12 @@
 -- How each order line is made real at a provider, and the ledger of the sandbox vendor.
 
 CREATE TABLE provisionings (
-    id               uuid PRIMARY KEY,  -- also our reference at the provider
+    id               uuid PRIMARY KEY,  -- the line's own: it has one, and this is our reference at the provider
     tenant_id        uuid NOT NULL REFERENCES tenants,
     owner_id         uuid NOT NULL,
     owner_path       text COLLATE "C" NOT NULL,
     order_id         uuid NOT NULL,
-    line_id          uuid NOT NULL,
+    line_id          uuid NOT NULL CHECK (line_id = id),
     provider         text NOT NULL,
     action           text NOT NULL CHECK (action IN ('create', 'change')),
     state            text NOT NULL CHECK (state IN
@@ -18,9 +18,9 @@ CREATE TABLE provisionings (
     vendor_reference text,
     reason           text NOT NULL DEFAULT '',
     answer           jsonb,  -- what a callback said, until the order's own job has read it
-    created_at       timestamptz NOT NULL,
-    CONSTRAINT provisionings_line UNIQUE (order_id, line_id)
+    created_at       timestamptz NOT NULL
 );
+CREATE INDEX provisionings_order ON provisionings (order_id);
 CREATE INDEX provisionings_waiting ON provisionings (tenant_id, owner_id, created_at, id) WHERE state <> 'done';
 CREATE INDEX provisionings_waiting_all ON provisionings (tenant_id, created_at, id) WHERE state <> 'done';
 ALTER TABLE provisionings ENABLE ROW LEVEL SECURITY;
@@ -39,6 +39,18 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp
 AS $$ SELECT tenant_id FROM provisionings WHERE id = p_reference AND provider = p_provider $$;
 REVOKE EXECUTE ON FUNCTION tenant_of_provisioning(text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_of_provisioning(text, uuid) TO chandlery_app;
+
+-- Orders whose turn came a while ago and who nobody has turned to: their job was given up. Ids only, of all tenants.
+CREATE FUNCTION overdue_provisionings(p_now timestamptz, p_late interval, p_limit integer)
+RETURNS TABLE (tenant_id uuid, order_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT DISTINCT p.tenant_id, p.order_id FROM provisionings p JOIN tenants t ON t.id = p.tenant_id
+    WHERE p.state IN ('in_flight', 'retrying', 'accepted', 'unknown') AND (p.next_at IS NOT NULL OR p.state = 'in_flight')
+        AND coalesce(p.next_at, p.sent_at) < p_now + t.clock_offset - p_late
+    LIMIT p_limit
+$$;
+REVOKE EXECUTE ON FUNCTION overdue_provisionings(timestamptz, interval, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION overdue_provisionings(timestamptz, interval, integer) TO chandlery_app;
 
 -- The sandbox vendor: a foreign system that happens to live in the same database. It knows accounts (a tenant is one),
 -- references and its own books, nothing of ours, and it does not notice when a request is sent to it twice.

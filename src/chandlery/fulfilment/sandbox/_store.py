@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from psycopg.types.json import Jsonb
-from psycopg_pool import PoolTimeout
 
-from chandlery.engine.database import Pool
+from chandlery.engine.errors import DatabaseUnavailable
 from chandlery.engine.statements import Query, many, one
 from chandlery.fulfilment.port import Request
-from chandlery.fulfilment.providers import NotSent
 from chandlery.kernel.ids import TenantId
-
-T = TypeVar("T")
 
 
 class Taken(msgspec.Struct, frozen=True, array_like=True):
@@ -40,17 +36,6 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     at: datetime
 
 
-async def run(pool: Pool, query: Query[T]) -> T:
-    """One statement, committed at once and never repeated: who does not hear the answer does not know."""
-    try:
-        async with pool.connection() as conn:
-            cursor = conn.cursor(binary=True)
-            await cursor.execute(query.sql, query.params, prepare=True)
-            return query.read(await cursor.fetchall())
-    except PoolTimeout as error:
-        raise NotSent from error
-
-
 def send(request: Request, action: str, now: datetime) -> Query[Taken]:
     return one(
         "SELECT * FROM sandbox_vendor.send(%s, %s, %s, %s, %s, %s, %s, %s)",
@@ -65,7 +50,7 @@ def send(request: Request, action: str, now: datetime) -> Query[Taken]:
             now,
         ),
         lambda row: Taken(*row),
-        NotSent,
+        DatabaseUnavailable,
     )
 
 
@@ -74,7 +59,7 @@ def query(account: TenantId, reference: str, now: datetime) -> Query[Taken]:
         "SELECT * FROM sandbox_vendor.query(%s, %s, %s)",
         (account, reference, now),
         lambda row: Taken(*row),
-        NotSent,
+        DatabaseUnavailable,
     )
 
 

@@ -15,7 +15,8 @@ import msgspec
 import structlog
 
 from chandlery.engine import signatures
-from chandlery.engine.outbound import NotReached, Outbound
+from chandlery.engine.outbound import Outbound
+from chandlery.engine.standalone import run_once
 from chandlery.engine.unit_of_work import Engine
 from chandlery.fulfilment.callbacks import Message, ReceivedCallback, receive
 from chandlery.fulfilment.providers import Providers
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 CALLBACK_PATH = f"/v1/fulfilment/callbacks/{NAME}"
 AGAIN = timedelta(seconds=5)
 AT_ONCE = 50
+TIMEOUT_SECONDS = 10.0
+_JSON = {"content-type": "application/json"}
 
 Deliver: TypeAlias = Callable[[Mapping[str, str], bytes], Awaitable[bool]]
 """Takes headers and body to us; whether they were received."""
@@ -44,17 +47,17 @@ class CallingBack:
     async def deliver_due(self) -> int:
         """Deliver what is due; what is not received is tried again a little later. How many were received."""
         now = self.vendor.clock.now()
-        due = await _store.run(self.vendor.pool, _store.due_callbacks(now, now + AGAIN, AT_ONCE))
+        due = await run_once(self.vendor.pool, _store.due_callbacks(now, now + AGAIN, AT_ONCE))
         received = 0
         for entry, reference in due:
             body = msgspec.json.encode(Message(reference, "done", vendor_reference(entry)))
             try:
                 if not await self.deliver(signatures.sign(self.key, f"sbx-{entry}", now, body), body):
                     continue
-            except (Fault, NotReached) as error:
+            except Fault as error:
                 log.warning("sandbox_callback_not_received", entry=entry, error=error.detail)
                 continue
-            await _store.run(self.vendor.pool, _store.callback_delivered(entry))
+            await run_once(self.vendor.pool, _store.callback_delivered(entry))
             received += 1
         return received
 
@@ -64,10 +67,10 @@ def over_http(outbound: Outbound, base_url: str) -> Deliver:
     url = base_url.rstrip("/") + CALLBACK_PATH
 
     async def deliver(headers: Mapping[str, str], body: bytes) -> bool:
-        answer = await outbound.post(url, body, headers)
-        if not answer.is_success:
+        answer = await outbound.send("POST", url, {**_JSON, **headers}, body, TIMEOUT_SECONDS)
+        if answer.status >= 300:
             log.warning("sandbox_callback_refused", status=answer.status)
-        return answer.is_success
+        return answer.status < 300
 
     return deliver
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
+from chandlery.engine.standalone import run_once
 from chandlery.fulfilment.errors import FaultUnknown
 from chandlery.fulfilment.sandbox import _store
 from chandlery.fulfilment.sandbox.vendor import Sandbox
@@ -48,10 +49,10 @@ async def set_fault(vendor: Sandbox, actor: Actor, fault: Fault) -> None:
     actor.require(permissions.FULFILMENT_OPERATE)
     if fault.behaviour not in get_args(Behaviour):
         raise FaultUnknown(Problem("behaviour", FaultUnknown.message()), given=str(fault.behaviour))
-    await _store.run(vendor.pool, _store.set_fault(actor.tenant_id, asdict(fault)))
+    await run_once(vendor.pool, _store.set_fault(actor.tenant_id, asdict(fault)))
 
 
 async def clear_faults(vendor: Sandbox, actor: Actor) -> None:
     """Let the actor's sandbox account work without faults again."""
     actor.require(permissions.FULFILMENT_OPERATE)
-    await _store.run(vendor.pool, _store.clear_faults(actor.tenant_id))
+    await run_once(vendor.pool, _store.clear_faults(actor.tenant_id))

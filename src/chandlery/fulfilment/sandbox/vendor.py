@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from chandlery.engine.database import Pool
+from chandlery.engine.standalone import run_once
 from chandlery.fulfilment.port import Accepted, Done, Failed, Outcome, Refused, Request, Unknown
 from chandlery.fulfilment.sandbox import _store
 from chandlery.fulfilment.sandbox._store import Entry, Taken
@@ -40,7 +41,7 @@ class Sandbox:
         return await self._send("cancel", request)
 
     async def query(self, account: TenantId, reference: str) -> Outcome | None:
-        found = await _store.run(self.pool, _store.query(account, reference, self.clock.now()))
+        found = await run_once(self.pool, _store.query(account, reference, self.clock.now()))
         if found.behaviour == "hang":
             return await _fault(found)
         if (
@@ -54,10 +55,10 @@ class Sandbox:
 
     async def ledger(self, account: TenantId, limit: int = 200) -> Sequence[Entry]:
         """The vendor's books for one account, newest first: what it really did."""
-        return await _store.run(self.pool, _store.read_ledger(account, limit))
+        return await run_once(self.pool, _store.read_ledger(account, limit))
 
     async def _send(self, action: str, request: Request) -> Outcome:
-        taken = await _store.run(self.pool, _store.send(request, action, self.clock.now()))
+        taken = await run_once(self.pool, _store.send(request, action, self.clock.now()))
         if taken.behaviour == "done" and taken.entry is not None:
             return Done(request.vendor_reference or vendor_reference(taken.entry))
         return await _fault(taken)
