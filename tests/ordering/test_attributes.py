@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -37,7 +38,9 @@ def nested(levels: int) -> dict[str, Any]:
         ({"erp": {"a": "\ud800"}}, "attributes", "unfit"),
         ({"erp": {"a": [10**30]}}, "attributes", "unfit"),
         ({"erp": {"a": float("nan")}}, "attributes", "unfit"),
+        ({"erp": {"a": float("inf")}}, "attributes", "unfit"),
         ({"erp": {"a": object()}}, "attributes", "unfit"),
+        ({"erp": {"a": Decimal("1.5")}}, "attributes", "unfit"),
         (nested(12) | {}, "attributes", "unfit"),
         (nested(10_000), "attributes", "unfit"),
     ],

@@ -243,6 +243,14 @@ async def test_a_quantity_is_between_one_and_a_thousand_million(
     assert fields(refused.value) == [("quantity", "quantity_out_of_bounds")]
 
 
+async def test_a_line_that_comes_to_more_than_any_invoice_is_refused(engine: Engine, owner: Owner) -> None:
+    shop = a_shop(owner)
+    a_plan(owner, shop.tenant, PlanSpec(sku="rocket", cost="2000000.00", retail="2000000.00"))
+    with pytest.raises(OrderInvalid) as refused:
+        await a_draft(engine, shop, some("dock"), some("rocket", 10**9))
+    assert fields(refused.value) == [("lines.1.quantity", "amount_out_of_range")]
+
+
 async def test_characteristics_are_checked_against_the_plan(engine: Engine, owner: Owner) -> None:
     shop = a_shop(owner)
     spec = PlanSpec(

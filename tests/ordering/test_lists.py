@@ -113,6 +113,8 @@ async def test_a_list_is_narrowed_by_what_it_is_asked_for(engine: Engine, owner:
 
     assert await found(number=first.number) == {one}
     assert await found(number="SO1") == set()
+    assert await found(number="a\0b") == set()
+    assert await found(po_number="\ud800") == set()
     assert await found(po_number="PO-1") == {one, three}
     assert await found(po_number="PO-1", customer_id=other.organization_id) == {three}
     assert await found(customer_id=shop.customer.organization_id) == {one, two, four}

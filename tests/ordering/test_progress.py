@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -109,6 +110,20 @@ async def test_a_line_says_why_it_is_waiting(engine: Engine, owner: Owner) -> No
     assert (line.status, line.reason, line.waiting_for, line.due) == (P, "vendor is busy", "worker", due)
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("two\nlines\0\ud800", "two lines"), ("x" * 5000, "x" * 1000), ("\n", None), ("", None)],
+)
+async def test_whatever_a_vendor_gives_as_reason_is_kept_as_one_printable_line(
+    engine: Engine, owner: Owner, given: str, kept: str | None
+) -> None:
+    shop = a_shop(owner)
+    order = await a_placed_order(engine, shop)
+    command = LineProgress(order.id, order.lines[0].id, R, given)
+    await engine.perform(shop.system, record, command)
+    assert (await engine.read(shop.customer, get_order, order.id)).lines[0].reason == kept
+
+
 async def test_recording_the_same_twice_changes_nothing(engine: Engine, owner: Owner) -> None:
     shop = a_shop(owner)
     order = await a_placed_order(engine, shop)
@@ -191,6 +206,20 @@ async def test_a_refused_line_can_be_cancelled_or_tried_again(engine: Engine, ow
     assert order.status == "needs_attention"
     order = (await engine.perform(shop.reseller, cancel, Cancel(order.id))).result
     assert order.status == "cancelled"
+
+
+async def test_of_cancelling_and_starting_at_the_same_time_one_wins(engine: Engine, owner: Owner) -> None:
+    shop = a_shop(owner)
+    for _ in range(5):
+        order = await a_placed_order(engine, shop)
+        outcomes = await asyncio.gather(
+            engine.perform(shop.reseller, cancel, Cancel(order.id)),
+            engine.perform(shop.system, record, LineProgress(order.id, order.lines[0].id, P)),
+            return_exceptions=True,
+        )
+        seen = await engine.read(shop.reseller, get_order, order.id)
+        refused = [type(outcome) for outcome in outcomes if isinstance(outcome, Exception)]
+        assert (seen.status, refused) in (("cancelled", [LineNotReady]), ("in_progress", [LinesUnderWay]))
 
 
 async def test_cancelling_a_draft_deletes_it(engine: Engine, owner: Owner) -> None:

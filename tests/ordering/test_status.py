@@ -152,6 +152,7 @@ amounts = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(amounts, amounts)
 def test_totals_are_the_exact_sum_of_the_viewers_own_steps(
     sold: list[tuple[Decimal, int]], bought: list[tuple[Decimal, int]]

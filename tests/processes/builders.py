@@ -20,7 +20,7 @@ from chandlery.fulfilment.sandbox.callbacks import CallingBack, in_process
 from chandlery.fulfilment.sandbox.faults import Fault, set_fault
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
 from chandlery.identity import permissions
-from chandlery.kernel.clock import FixedClock
+from chandlery.kernel.clock import Clock, FixedClock
 from chandlery.ordering.checkout import Submit, submit
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
 from chandlery.ordering.history import Entry as HistoryEntry
@@ -86,10 +86,13 @@ class World:
         return (await self.engine.read(self.tenant.system, find_subscriptions, FindSubscriptions())).items
 
 
-def a_world(owner: psycopg.Connection[Any], engine: Engine, jobs: Pool) -> World:
+def a_world(
+    owner: psycopg.Connection[Any], engine: Engine, jobs: Pool, ticking: Clock | None = None
+) -> World:
+    """A world whose clock stands until a test moves it, or, beside other processes, one that ticks as theirs do."""
     tenant = a_tenant(owner)
     a_catalog(owner, tenant)
     clock = FixedClock(NOW)
-    mine = replace(engine, clock=clock, triggers=TRIGGERS)
-    vendor = Sandbox(engine.pool, clock)
+    mine = replace(engine, clock=ticking or clock, triggers=TRIGGERS)
+    vendor = Sandbox(engine.pool, ticking or clock)
     return World(tenant, mine, jobs, vendor, Providers({NAME: vendor}, {NAME: KEY}, PATIENCE), clock)

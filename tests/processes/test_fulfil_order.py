@@ -33,6 +33,7 @@ from chandlery.processes.stuck_lines import (
     refuse_line,
     retry_line,
 )
+from chandlery.processes.wake_overdue import wake_overdue
 from chandlery.subscriptions.subscription import Status
 from tests.builders import allowed
 from tests.processes.builders import World, a_world
@@ -263,6 +264,35 @@ async def test_a_change_line_changes_its_subscription(world: World, owner: Owner
     changed = await world.subscriptions()
     assert [(s.id, s.quantity, s.vendor_reference) for s in changed] == [(kept.id, 7, kept.vendor_reference)]
     assert [entry.action for entry in await world.ledger()] == ["change", "create"]
+
+
+async def test_a_change_of_what_has_ended_meanwhile_ends_too(world: World, owner: Owner) -> None:
+    await world.place("suite-basic", quantity=2)
+    await world.work()
+    kept = (await world.subscriptions())[0]
+    change = await world.place("suite-basic", quantity=7)
+    owner.execute(
+        "UPDATE order_lines SET action = 'change', subscription_id = %s WHERE order_id = %s",
+        (kept.id, change.id),
+    )
+    owner.execute("UPDATE subscriptions SET status = 'cancelled' WHERE id = %s", (kept.id,))
+    await world.work()
+    assert (await world.order(change)).status is OrderStatus.COMPLETED
+    assert [s.quantity for s in await world.subscriptions()] == [2]
+
+
+async def test_an_order_whose_job_was_given_up_is_woken(world: World, owner: Owner) -> None:
+    await world.fault(Fault("fail", times=1))
+    order = await world.place("suite-basic")
+    await world.work()
+    owner.execute("DELETE FROM timers WHERE tenant_id = %s", (world.tenant.id,))
+    await world.later(LONG)
+    assert (await world.order(order)).status is OrderStatus.IN_PROGRESS
+    await wake_overdue(world.engine)
+    await world.work()
+    await provisioned_once(world, order, "suite-basic")
+    await wake_overdue(world.engine)
+    assert await world.work() == 0
 
 
 class Killed(BaseException):

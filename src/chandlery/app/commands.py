@@ -43,7 +43,7 @@ def _settings(port: int | None = None, data: Path | None = None, host: str | Non
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)  # noqa: T201 - the one line that a starting script waits for
+    print(line, flush=True)
 
 
 @app.command
@@ -126,7 +126,12 @@ def worker(*, data: Data = None) -> None:
 
 @app.command
 def import_prices(
-    file: Path, *, tenant: str | None = None, format: str | None = None, strict: bool = False, data: Data = None
+    file: Path,
+    *,
+    tenant: str | None = None,
+    form: Annotated[str | None, Parameter(name="--format")] = None,
+    strict: bool = False,
+    data: Data = None,
 ) -> None:
     """Import a price sheet, with a progress bar and a report of what was added, changed and ended.
 
@@ -136,14 +141,14 @@ def import_prices(
         A CSV file.
     tenant
         The operator's organisation id; not needed where there is only one.
-    format
+    form
         The format of the sheet; found by its header unless given.
     strict
         Import nothing when any row is bad.
     """
     from chandlery.app.price_import import import_file
 
-    sys.exit(import_file(_settings(data=data), file, tenant_id=tenant, format=format, strict=strict))
+    sys.exit(import_file(_settings(data=data), file, tenant_id=tenant, form=form, strict=strict))
 
 
 @app.command

@@ -42,7 +42,7 @@ def started(settings: Settings) -> Iterator[Database]:
 
 @contextmanager
 def reachable(settings: Settings) -> Iterator[Database]:
-    """For a command: the server that already runs on the data directory, else one of our own for as long as it takes."""
+    """For a command: the server that runs on the data directory, else one of our own for as long as it takes."""
     if settings.database_url is not None:
         yield Database(settings.database_url)
         return

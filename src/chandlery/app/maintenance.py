@@ -17,7 +17,6 @@ from chandlery.engine.children import CannotStart
 from chandlery.engine.embedded_postgres import running_server
 from chandlery.identity import clients
 from chandlery.identity.founding import FoundTenant, found_tenant
-from chandlery.identity.role import RoleRef
 from chandlery.kernel.actor import system
 from chandlery.kernel.errors import Fault
 from chandlery.kernel.ids import TenantId
@@ -36,7 +35,9 @@ class Founded(msgspec.Struct, frozen=True):
 def migrate(settings: Settings) -> None:
     with database.started(settings) if _is_idle(settings) else database.reachable(settings) as found:
         applied = migrations.migrate(found.url).applied
-    Console().print(f"Applied: {', '.join(applied)}" if applied else "The schema is up to date.", highlight=False)
+    Console().print(
+        f"Applied: {', '.join(applied)}" if applied else "The schema is up to date.", highlight=False
+    )
 
 
 def run_worker(settings: Settings) -> None:
@@ -68,12 +69,14 @@ def found(settings: Settings, name: str, *, is_sandbox: bool, as_json: bool) -> 
 
 async def _found(settings: Settings, url: str, name: str, is_sandbox: bool) -> Founded:
     async with open_house(settings, url) as opened:
-        operator = await found_tenant(opened.engine, FoundTenant(name, is_sandbox=is_sandbox, by="command:found"))
+        operator = await found_tenant(
+            opened.engine, FoundTenant(name, is_sandbox=is_sandbox, by="command:found")
+        )
         secret = opened.gate.mint_client_secret()
         client = await opened.engine.perform(
             system(TenantId(operator.tenant_id), "found"),
             clients.add_client,
-            clients.AddClient(operator.id, "First client of the operator", RoleRef("owner"), secret.mac),
+            clients.AddClient(operator.id, "First client of the operator", "owner", secret.mac),
         )
         return Founded(
             str(operator.id), operator.name, str(client.result.id), secret.plain, settings.base_url

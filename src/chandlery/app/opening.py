@@ -3,21 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
+from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
 from chandlery.engine.database import PoolSize, open_pool
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.worker import Periodic
+from chandlery.fulfilment.providers import Providers
+from chandlery.fulfilment.sandbox import vendor as sandbox_vendor
+from chandlery.fulfilment.sandbox.callbacks import CallingBack, over_http
+from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.identity.clients import origin_allowed
 from chandlery.identity.gate import Gate
 from chandlery.identity.secrets import MasterKey
+from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import SystemClock
-from chandlery.processes.triggers import TRIGGERS
+from chandlery.processes import triggers
+from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
+
+CALLBACK_PURPOSE = "provider-callbacks"
+
+
+@dataclass(frozen=True, slots=True)
+class Wired:
+    """What single surfaces reach through `House.wired`."""
+
+    engine: Engine
+    gate: Gate
+    providers: Providers
+    sandbox: Sandbox | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +47,7 @@ class OpenHouse:
 
     engine: Engine
     gate: Gate
+    providers: Providers
     house: House
     tasks: Mapping[str, Task]
     periodic: Sequence[Periodic]
@@ -34,10 +56,31 @@ class OpenHouse:
 @asynccontextmanager
 async def open_house(settings: Settings, database_url: str) -> AsyncIterator[OpenHouse]:
     """Open on a migrated database; everything is closed again at the end."""
-    async with open_pool(database_url, PoolSize(1, settings.pool_size)) as pool:
-        engine = Engine(pool, SystemClock(), TRIGGERS)
+    async with open_pool(database_url, PoolSize(1, settings.pool_size)) as pool, AsyncExitStack() as closing:
+        outbound = Outbound(settings.allow_private_addresses)
+        closing.push_async_callback(outbound.close)
+        engine = Engine(pool, SystemClock(), triggers.TRIGGERS)
         gate = Gate.open(engine, _master_key(settings), settings.base_url)
-        raise NotImplementedError
+        await gate.tokens.keys.signer()  # makes the first key, and finds a wrong master key now and not later
+        sandbox = Sandbox(pool, engine.clock)
+        key = gate.master.derive(CALLBACK_PURPOSE)
+        providers = Providers({sandbox_vendor.NAME: sandbox}, {sandbox_vendor.NAME: key})
+        calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
+
+        async def verify(token: str, head: Head) -> Actor:
+            return await gate.tokens.verify(token, "native", head.request_id)
+
+        house = House(
+            engine=engine,
+            verify_token=verify,
+            urls=PublicUrls(settings.base_url),
+            allows_origin=partial(origin_allowed, engine),
+            checks=readiness(engine),
+            wired=Wired(engine, gate, providers, sandbox),
+        )
+        yield OpenHouse(
+            engine, gate, providers, house, triggers.tasks(providers), triggers.periodic(calling_back)
+        )
 
 
 def _master_key(settings: Settings) -> MasterKey:

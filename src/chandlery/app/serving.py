@@ -19,7 +19,8 @@ from contextlib import suppress
 
 import structlog
 
-from chandlery.app import database, demo_world, logs
+from chandlery.app import database, logs
+from chandlery.app.demo import world
 from chandlery.app.http_server import listen, serve_asgi
 from chandlery.app.mounts import asgi_app
 from chandlery.app.opening import OpenHouse, open_house
@@ -49,13 +50,13 @@ async def _serve(
 ) -> None:
     async with open_house(settings, found.url) as opened:
         if demo:
-            await demo_world.load(opened, settings, found.url)
+            await world.load(opened, settings, found.url)
         worker = _Worker(settings, found.url)
         worker.start()
         watching = asyncio.create_task(_watch(found, worker))
         ready = asyncio.create_task(_announce(opened, settings, say))
         try:
-            await serve_asgi(asgi_app(opened.house), listener)
+            await serve_asgi(asgi_app(opened), listener)
         finally:
             for task in (watching, ready):
                 task.cancel()

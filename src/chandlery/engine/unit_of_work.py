@@ -14,7 +14,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import psycopg
@@ -48,8 +48,9 @@ class Outcome(Generic[T]):
 
     @property
     def result(self) -> T:
-        assert self.value is not None
-        return self.value
+        """The value of a use case that was carried out, which may be None; a replay has an answer instead."""
+        assert not self.replayed
+        return cast(T, self.value)
 
 
 UseCase = Callable[[Unit, Actor, C], Awaitable[T]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -10,7 +11,7 @@ from psycopg.types.json import Jsonb
 from chandlery.engine.statements import Query, Row, Write, many, maybe, one
 from chandlery.fulfilment.errors import ProvisioningUnknown
 from chandlery.fulfilment.provisioning import Provisioning, State
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ProvisioningId
+from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ProvisioningId, TenantId
 from chandlery.kernel.page import Page, PageRequest, page_of
 
 _COLUMNS = """id, owner_id, order_id, line_id, provider, action, state, attempts, queries, sent_at, next_at,
@@ -18,9 +19,13 @@ _COLUMNS = """id, owner_id, order_id, line_id, provider, action, state, attempts
 _NEEDS_OPERATOR = "(state IN ('refused', 'failed') OR (state = 'unknown' AND next_at IS NULL))"
 
 
+def _select(rest: str) -> str:
+    return "SELECT " + _COLUMNS + " " + rest  # sql: constants of this file
+
+
 def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
     return Query(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE order_id = %s ORDER BY line_id FOR NO KEY UPDATE",
+        _select("FROM provisionings WHERE order_id = %s ORDER BY line_id FOR NO KEY UPDATE"),
         (order_id,),
         lambda rows: {found.line_id: found for found in map(_read, rows)},
     )
@@ -28,7 +33,7 @@ def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
 
 def by_id(provisioning_id: ProvisioningId) -> Query[Provisioning]:
     return one(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE id = %s FOR NO KEY UPDATE",
+        _select("FROM provisionings WHERE id = %s FOR NO KEY UPDATE"),
         (provisioning_id,),
         _read,
         ProvisioningUnknown,
@@ -37,7 +42,7 @@ def by_id(provisioning_id: ProvisioningId) -> Query[Provisioning]:
 
 def by_line(order_id: OrderId, line_id: LineId) -> Query[Provisioning]:
     return one(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE order_id = %s AND line_id = %s",
+        _select("FROM provisionings WHERE order_id = %s AND line_id = %s"),
         (order_id, line_id),
         _read,
         ProvisioningUnknown,
@@ -57,8 +62,10 @@ def waiting(
     if page.after is not None:
         conditions.append("(created_at, id) > (%s, %s)")
         params.extend(page.after)
+    matching = " AND ".join(conditions)  # sql: fixed texts, all values are parameters
+    rest = "FROM provisionings WHERE " + matching + " ORDER BY created_at, id LIMIT %s"  # sql: the same
     found = many(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE {' AND '.join(conditions)} ORDER BY created_at, id LIMIT %s",
+        _select(rest),
         (*params, page.limit + 1),
         _read,
     )
@@ -74,6 +81,14 @@ def tenant_of(provider: str, reference: UUID) -> Query[UUID | None]:
         "SELECT t FROM tenant_of_provisioning(%s, %s) AS t WHERE t IS NOT NULL",
         (provider, reference),
         lambda row: UUID(str(row[0])),
+    )
+
+
+def overdue(now: datetime, late: timedelta, limit: int) -> Query[list[tuple[TenantId, OrderId]]]:
+    return many(
+        "SELECT tenant_id, order_id FROM overdue_provisionings(%s, %s, %s)",
+        (now, late, limit),
+        lambda row: (TenantId(row[0]), OrderId(row[1])),
     )
 
 

@@ -1,4 +1,7 @@
-"""Which providers there are, and how one is called: within a time-out, and whatever it raises is an answer too."""
+"""Which providers there are, and how one is called: within a time-out, and never sent is an answer too.
+
+Whatever else a provider raises, its caller takes for `Unknown`.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-import structlog
-
 from chandlery.engine.errors import DatabaseUnavailable
 from chandlery.engine.outbound import HostUnreachable
 from chandlery.fulfilment.port import Failed, Outcome, Provider, Request, Unknown
@@ -16,7 +17,6 @@ from chandlery.fulfilment.retries import RetryPolicy
 from chandlery.kernel.errors import Unavailable
 from chandlery.kernel.ids import TenantId
 
-log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
@@ -51,9 +51,6 @@ class Providers:
             return Unknown("The vendor did not answer in time.")
         except (NotSent, HostUnreachable, DatabaseUnavailable) as error:
             return Failed(error.detail)
-        except Exception as error:  # edge: a provider is foreign code, and must not stop the order
-            log.warning("provider_raised", provider=name, error=repr(error), exc_info=error)
-            return Unknown(f"The call to the vendor broke off ({type(error).__name__}).")
 
 
 class NotSent(Unavailable):

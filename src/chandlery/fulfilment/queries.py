@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
+from chandlery.engine.statements import Query
 from chandlery.engine.unit import Reader
 from chandlery.fulfilment import _store
 from chandlery.fulfilment.provisioning import Provisioning
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId
+from chandlery.kernel.ids import LineId, OrderId, OrganizationId, TenantId
 from chandlery.kernel.page import Page, PageRequest
 
 
@@ -25,6 +27,11 @@ class FindWaiting:
 async def find_waiting(reader: Reader, actor: Actor, command: FindWaiting) -> Page[Provisioning]:
     actor.require(permissions.FULFILMENT_READ)
     return await reader.fetch(_store.waiting(command.owner_id, command.needs_operator, command.page))
+
+
+def overdue_orders(now: datetime, late: timedelta, limit: int) -> Query[list[tuple[TenantId, OrderId]]]:
+    """Orders of all tenants with a provisioning whose turn was that long ago; for `engine.look_up`."""
+    return _store.overdue(now, late, limit)
 
 
 async def get_provisioning(reader: Reader, actor: Actor, line: tuple[OrderId, LineId]) -> Provisioning:

@@ -40,6 +40,18 @@ AS $$ SELECT tenant_id FROM provisionings WHERE id = p_reference AND provider = 
 REVOKE EXECUTE ON FUNCTION tenant_of_provisioning(text, uuid) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION tenant_of_provisioning(text, uuid) TO chandlery_app;
 
+-- Orders whose turn came a while ago and who nobody has turned to: their job was given up. Ids only, of all tenants.
+CREATE FUNCTION overdue_provisionings(p_now timestamptz, p_late interval, p_limit integer)
+RETURNS TABLE (tenant_id uuid, order_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT DISTINCT p.tenant_id, p.order_id FROM provisionings p JOIN tenants t ON t.id = p.tenant_id
+    WHERE p.state IN ('in_flight', 'retrying', 'accepted', 'unknown') AND (p.next_at IS NOT NULL OR p.state = 'in_flight')
+        AND coalesce(p.next_at, p.sent_at) < p_now + t.clock_offset - p_late
+    LIMIT p_limit
+$$;
+REVOKE EXECUTE ON FUNCTION overdue_provisionings(timestamptz, interval, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION overdue_provisionings(timestamptz, interval, integer) TO chandlery_app;
+
 -- The sandbox vendor: a foreign system that happens to live in the same database. It knows accounts (a tenant is one),
 -- references and its own books, nothing of ours, and it does not notice when a request is sent to it twice.
 CREATE SCHEMA sandbox_vendor;

@@ -5,9 +5,8 @@ We keep it, show it and never act on it. It is bounded, because everything that 
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -52,25 +51,28 @@ def bag_problem(bag: Mapping[str, Any]) -> str | None:
     """Why these JSON values cannot be stored, or None."""
     if unfit := _unfit(bag, 0):
         return unfit
-    try:
-        size = len(msgspec.json.encode(bag))
-    except (TypeError, ValueError):  # a lone surrogate, or no JSON at all
-        return "Use texts, numbers, booleans, lists and objects only."
-    return f"Keep it below {MAX_BYTES} bytes of JSON." if size > MAX_BYTES else None
+    return f"Keep it below {MAX_BYTES} bytes of JSON." if len(msgspec.json.encode(bag)) > MAX_BYTES else None
 
 
 def _unfit(value: Any, level: int) -> str | None:
     """The first thing in it that the database would refuse or mangle."""
     if level > MAX_DEPTH:
         return f"Nest {MAX_DEPTH} levels deep at most."
-    if isinstance(value, str):
-        return "NUL characters cannot be stored." if "\0" in value else None
-    if (isinstance(value, float) and not math.isfinite(value)) or (
-        isinstance(value, int) and abs(value) >= 2**63
-    ):
-        return "Use finite numbers of 64 bits at most."
-    if isinstance(value, Mapping):
-        return next((bad for item in (*value, *value.values()) if (bad := _unfit(item, level + 1))), None)
-    if isinstance(value, list | tuple):
-        return next((bad for item in value if (bad := _unfit(item, level + 1))), None)
-    return None
+    match value:
+        case None | bool():
+            return None
+        case str():
+            return None if _is_text(value) else "NUL characters and lone surrogates cannot be stored."
+        case int() | float():
+            return None if -(2**63) <= value < 2**63 else "Use finite numbers of 64 bits at most."
+        case Mapping():
+            inner: Iterable[Any] = (*value, *value.values())
+        case list() | tuple():
+            inner = value
+        case _:
+            return "Use texts, numbers, booleans, lists and objects only."
+    return next((unfit for item in inner if (unfit := _unfit(item, level + 1))), None)
+
+
+def _is_text(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -26,3 +26,8 @@ class OrderFilter:
     def names_an_index(self) -> bool:
         """Whether it asks for few enough rows by itself, whoever asks."""
         return any((self.number, self.po_number, self.customer_id, self.seller_id))
+
+    @property
+    def can_match(self) -> bool:
+        """Whether there can be such an order at all: no number has characters that no database takes."""
+        return all(text is None or text.isprintable() for text in (self.number, self.po_number))

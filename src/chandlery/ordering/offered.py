@@ -14,6 +14,7 @@ from chandlery.catalog.errors import SkuUnknown
 from chandlery.catalog.offers import Offer, Offers, PlanRef, Quote
 from chandlery.kernel.errors import Invalid, Problem
 from chandlery.kernel.ids import LineId, OrderId, new_id
+from chandlery.kernel.money import AmountOutOfRange
 from chandlery.ordering.attributes import bag_problem
 from chandlery.ordering.errors import OrderInvalid
 from chandlery.ordering.line import Line, LinePrice
@@ -103,7 +104,11 @@ def _priced(line: Line, offer: Offer, place: str) -> Line:
         problems.append(Problem(_below(place, "characteristics"), unfit, "unfit"))
     if problems:
         raise OrderInvalid(*problems)
-    return replace(line, prices=_prices(offer.quote(line.quantity, _below(place, "quantity"))))
+    try:
+        return replace(line, prices=_prices(offer.quote(line.quantity)))
+    except AmountOutOfRange as error:
+        problem = Problem(_below(place, "quantity"), AmountOutOfRange.message(), AmountOutOfRange.code())
+        raise OrderInvalid(problem) from error
 
 
 def _prices(quote: Quote) -> tuple[LinePrice, ...]:

@@ -19,6 +19,8 @@ from chandlery.ordering.status import LineStatus, WaitingFor
 
 __all__ = ["LineProgress", "advance", "record", "to_advance"]
 
+MAX_REASON = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class LineProgress:
@@ -51,9 +53,12 @@ def advance(unit: Unit, actor: Actor, before: Order, steps: Sequence[LineProgres
     order, moved = before, {}
     for step in steps:
         if step.status in (LineStatus.SUBMITTED, LineStatus.CANCELLED):
-            raise LineNotReady(given=f"progress to {step.status}")  # checking out and cancelling are other verbs
+            raise LineNotReady(
+                given=f"progress to {step.status}"
+            )  # checking out and cancelling are other verbs
         was = order.line(step.line_id)
-        line = was.become(step.status, step.reason, step.waiting_for, step.due, step.subscription_id)
+        reason = _kept(step.reason)
+        line = was.become(step.status, reason, step.waiting_for, step.due, step.subscription_id)
         after = order.progressed(line, unit.now)
         if after is order:
             continue
@@ -66,3 +71,11 @@ def advance(unit: Unit, actor: Actor, before: Order, steps: Sequence[LineProgres
     if moved:
         unit.write(store.save_order(order, tuple(moved.values())))
     return order
+
+
+def _kept(reason: str | None) -> str | None:
+    """Vendors answer what they like; what we keep is one line of printable text."""
+    if reason is None:
+        return None
+    printable = "".join(character if character.isprintable() else " " for character in reason[:MAX_REASON])
+    return printable.strip() or None

@@ -16,12 +16,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+import structlog
+
 from chandlery.engine.jobs import Job
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine, Unit
 from chandlery.fulfilment import attempts
 from chandlery.fulfilment.callbacks import outcome_of
-from chandlery.fulfilment.port import Outcome, Request
+from chandlery.fulfilment.port import Outcome, Request, Unknown
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.provisioning import Begin, Provisioning, State, Step
 from chandlery.fulfilment.retries import RetryPolicy
@@ -34,6 +36,8 @@ from chandlery.ordering.progress import LineProgress
 from chandlery.ordering.status import LineStatus, WaitingFor
 from chandlery.processes.line_outcomes import progress_of, settle
 from chandlery.subscriptions.queries import subscription_query
+
+log = structlog.get_logger(__name__)
 
 TASK = "fulfil_order"
 
@@ -89,10 +93,15 @@ class Advance:
 
 async def _make(providers: Providers, call: Call) -> Reply:
     found = call.provisioning
-    if call.request is not None:
-        outcome: Outcome | None = await providers.send(found.provider, found.action, call.request)
-    else:
-        outcome = await providers.ask(found.provider, call.account, found.reference)
+    outcome: Outcome | None
+    try:
+        if call.request is not None:
+            outcome = await providers.send(found.provider, found.action, call.request)
+        else:
+            outcome = await providers.ask(found.provider, call.account, found.reference)
+    except Exception as error:  # edge: a provider is foreign code; its line waits, the others go on
+        log.warning("provider_raised", provider=found.provider, line_id=found.reference, exc_info=error)
+        outcome = Unknown(f"The call to the vendor broke off ({type(error).__name__}).")
     return Reply(found.id, found.attempts, outcome)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from chandlery.engine.unit_of_work import Unit
 from chandlery.fulfilment.provisioning import Provisioning, State
 from chandlery.kernel.actor import system
@@ -12,6 +14,7 @@ from chandlery.ordering.progress import LineProgress
 from chandlery.ordering.status import LineStatus, WaitingFor
 from chandlery.subscriptions.activation import Activate, activate
 from chandlery.subscriptions.changes import ChangeQuantity, change_quantity
+from chandlery.subscriptions.errors import SubscriptionNotActive
 
 _STATUS = {
     State.IN_FLIGHT: LineStatus.IN_PROGRESS,
@@ -55,7 +58,10 @@ async def settle(unit: Unit, order: Order, line: Line, done: Provisioning) -> Su
     actor = system(unit.actor.tenant_id, "fulfil_order")
     if line.action == "change" and line.subscription_id is not None:
         change = ChangeQuantity(line.subscription_id, line.quantity, order.id)
-        await change_quantity(unit, actor, change)
+        with suppress(
+            SubscriptionNotActive
+        ):  # it has ended meanwhile: the line is done, there is nothing to change
+            await change_quantity(unit, actor, change)
         return line.subscription_id
     if line.charge == "one_time":
         return None

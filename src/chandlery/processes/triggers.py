@@ -13,6 +13,7 @@ from chandlery.fulfilment.sandbox.callbacks import CallingBack
 from chandlery.kernel.events import Event
 from chandlery.processes import fulfil_order
 from chandlery.processes.expire_drafts import expire_drafts
+from chandlery.processes.wake_overdue import wake_overdue
 
 
 def _submitted(event: Event) -> Job:
@@ -33,7 +34,7 @@ def tasks(providers: Providers) -> Mapping[str, Task]:
 
 def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:
     """The sweeps of every worker; the sandbox vendor's own machine is among them where there is one."""
-    sweeps = [Periodic("expire_drafts", 30, expire_drafts)]
+    sweeps = [Periodic("expire_drafts", 30, expire_drafts), Periodic("wake_overdue", 60, wake_overdue)]
     if calling_back is not None:
         vendor = calling_back
 

@@ -41,9 +41,7 @@ class Client:
         self, method: str, path: str, body: Any = None, *, expect: int, key: str | None = None, **query: Any
     ) -> Json:
         headers = self._headers() | {"Idempotency-Key": key or str(uuid4())}
-        return _expected(
-            self._http.request(method, path, params=query, json=body, headers=headers), expect
-        )
+        return _expected(self._http.request(method, path, params=query, json=body, headers=headers), expect)
 
     def refused(self, method: str, path: str, body: Any, *, expect: int) -> Json:
         """The problem document of a request that has to be refused."""
@@ -63,12 +61,13 @@ class Client:
     def until(self, path: str, holds: Callable[[Json], bool], *, seconds: float = 60) -> Json:
         """Read again and again until something holds of it."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.get(path)
-            if holds(found):
-                return found
+        while not holds(found := self.get(path)) and time.monotonic() < deadline:
             time.sleep(0.1)
-        raise Unexpected(f"{path} did not come to what was expected within {seconds:.0f} s; it is {found!r:.500}")
+        if holds(found):
+            return found
+        raise Unexpected(
+            f"{path} did not come to what was expected within {seconds:.0f} s; it is {found!r:.500}"
+        )
 
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}"} if self._token else {}
@@ -78,7 +77,8 @@ def _expected(answer: httpx.Response, status: int) -> Json:
     if answer.status_code != status:
         call = f"{answer.request.method} {answer.request.url.path}"
         raise Unexpected(f"{call} answered {answer.status_code} instead of {status}: {answer.text[:600]}")
-    return answer.json() if answer.content else {}  # type: ignore[no-any-return]
+    body: Json = answer.json() if answer.content else {}
+    return body
 
 
 def expect(condition: bool, what: str) -> None:

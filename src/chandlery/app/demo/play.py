@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.resources import as_file, files
 from typing import Any
 
@@ -74,22 +75,20 @@ def found(acts: Play) -> None:
 def build_tree(acts: Play) -> None:
     acts.stage.act("Who trades: a reseller, its customers, their credentials")
     reseller = _organization(acts.operator, acts.ids["operator"], "reseller", "Quayside Cloud")
-    role = acts.operator.write(
-        "POST", "/v1/users", {"email": "purchasing@quayside.example", "name": "Purchasing"}, expect=201
-    )
-    acts.operator.write(
-        "POST",
-        "/v1/memberships",
-        {"user_id": role["id"], "organization_id": reseller, "role": "owner"},
-        expect=201,
-    )
+    newcomer = {"organization_id": reseller, "email": "purchasing@quayside.example", "name": "Purchasing"}
+    acts.operator.write("POST", "/v1/users", newcomer | {"role": "ordering"}, expect=201)
     minted = acts.operator.write(
         "POST",
         "/v1/api-clients",
-        {"organization_id": reseller, "name": "Quayside order desk", "role": "owner", "grants": ["client_credentials"]},
+        {
+            "organization_id": reseller,
+            "name": "Quayside order desk",
+            "role": "owner",
+            "grants": ["client_credentials"],
+        },
         expect=201,
     )
-    acts.reseller = acts.sign_in(minted["client_id"], minted["client_secret"])
+    acts.reseller = acts.sign_in(minted["id"], minted["client_secret"])
     acts.ids["reseller"] = reseller
     for name in ("Lighthouse Bakery", "Breakwater Studio"):
         acts.ids[name] = _organization(acts.reseller, reseller, "customer", name)
@@ -108,39 +107,44 @@ def import_sheets(acts: Play) -> None:
         for form, name in SHEETS:
             with as_file(files("chandlery.app") / "demo_data" / name) as file:
                 task = progress.add_task(name, total=file.stat().st_size)
-                report = acts.operator.upload(
-                    "/v1/price-sheets", file, lambda n, task=task: progress.advance(task, n), format=form  # type: ignore[misc]
-                )
+                advance = partial(progress.advance, task)
+                report = acts.operator.upload("/v1/price-sheets", file, advance, format=form)
                 again = acts.operator.upload("/v1/price-sheets", file, lambda _: None, format=form)
             expect(not report["errors"], f"{name} has bad rows: {report['errors'][:3]}")
-            expect(again["added"] == 0 and again["changed"] == 0, f"importing {name} again changed something: {again}")
+            expect(
+                again["added"] == 0 and again["changed"] == 0,
+                f"importing {name} again changed something: {again}",
+            )
             rows.append((name, *(str(report[k]) for k in ("rows", "added", "changed", "ended"))))
-    acts.stage.table(("sheet", "rows", "added", "changed", "ended"), rows, right=("rows", "added", "changed", "ended"))
+    acts.stage.table(
+        ("sheet", "rows", "added", "changed", "ended"), rows, right=("rows", "added", "changed", "ended")
+    )
     acts.stage.done("Imported; a second import of the same sheets changes nothing")
 
 
 def set_markup(acts: Play) -> None:
     acts.stage.act("For how much: a waterfall of mark-ups")
-    acts.operator.write(
-        "POST", "/v1/price-rules", {"target": {"kind": "all"}, "kind": "percent", "value": "4"}, expect=201
-    )
-    acts.reseller.write(
-        "POST", "/v1/price-rules", {"target": {"kind": "all"}, "kind": "percent", "value": "15"}, expect=201
-    )
+    acts.operator.write("POST", "/v1/price-rules", {"kind": "percent", "value": "4"}, expect=201)
+    acts.reseller.write("POST", "/v1/price-rules", {"kind": "percent", "value": "15"}, expect=201)
     query = {"customer_id": acts.ids["Lighthouse Bakery"], "sku": GWS, "quantity": 10, "currency": "USD"}
     rows = []
     for name, client in (("Harbour Distribution", acts.operator), ("Quayside Cloud", acts.reseller)):
         steps = client.get("/v1/prices/explain", **query)["steps"]
-        rows += [(name, step["basis"], step["rate"], amount(step["amount"]["minor"], "USD")) for step in steps]
+        rows += [(name, step["because"], step["rate"], amount(step["amount_minor"], "USD")) for step in steps]
         expect(len(steps) == 2, f"{name} sees {len(steps)} steps of the waterfall instead of its own two")
-    acts.stage.table(("who asks", "how it came about", "per user and month", "for 10"), rows, right=("for 10",))
+    acts.stage.table(
+        ("who asks", "how it came about", "per user and month", "for 10"), rows, right=("for 10",)
+    )
     acts.stage.done("Each party sees what it pays and what it charges, and no other tier's figures")
 
 
 def order(acts: Play) -> None:
     acts.stage.act("An order: draft, preview, checkout")
     draft = acts.reseller.write(
-        "POST", "/v1/orders", {"customer_id": acts.ids["Lighthouse Bakery"], "po_number": "PO-2026-0117"}, expect=201
+        "POST",
+        "/v1/orders",
+        {"customer_id": acts.ids["Lighthouse Bakery"], "po_number": "PO-2026-0117"},
+        expect=201,
     )
     path = f"/v1/orders/{draft['id']}"
     problem = acts.reseller.refused(
@@ -150,8 +154,11 @@ def order(acts: Play) -> None:
     acts.stage.done(f"Bad input is refused with every field named: [bold]{named}[/]")
     for sku, quantity in ((BUSINESS_BASIC_MONTHLY, 10), (GWS, 5), (DOCK, 3)):
         acts.reseller.write("POST", f"{path}/lines", {"sku": sku, "quantity": quantity}, expect=201)
-    acts.operator.write("PUT", "/v1/sandbox/faults", {"plan_code": BUSINESS_BASIC_MONTHLY, "behaviour": "fail", "times": 2}, expect=204)
-    acts.operator.write("PUT", "/v1/sandbox/faults", {"sku_code": GWS, "behaviour": "accept", "seconds": 2}, expect=204)
+    _set_faults(
+        acts,
+        {"plan_code": BUSINESS_BASIC_MONTHLY, "behaviour": "fail", "times": 2},
+        {"sku_code": GWS, "behaviour": "accept", "seconds": 2},
+    )
     preview = acts.reseller.write("POST", f"{path}/checkout", expect=202, dry_run="true")
     unchanged = acts.reseller.get(path)
     expect(unchanged["status"] == "draft", f"the preview left the order {unchanged['status']}")
@@ -160,13 +167,18 @@ def order(acts: Play) -> None:
         [_priced(line) for line in preview["lines"]],
         right=("quantity", "you pay", "your customer pays"),
     )
-    acts.stage.done(f"Previewed at {_total(preview)}: the real road and a roll-back, the order is still a draft")
+    acts.stage.done(
+        f"Previewed at {_total(preview)}: the real road and a roll-back, the order is still a draft"
+    )
     placed = [
-        acts.reseller.write("POST", f"{path}/checkout", expect=202, key="checkout-of-PO-2026-0117") for _ in range(3)
+        acts.reseller.write("POST", f"{path}/checkout", expect=202, key="checkout-of-PO-2026-0117")
+        for _ in range(3)
     ]
     expect(all(answer == placed[0] for answer in placed), "equal checkouts were answered differently")
     expect(placed[0]["totals"] == preview["totals"], "the preview and the outcome differ")
-    acts.stage.done(f"Checked out as [bold]{draft['number']}[/], three times under one Idempotency-Key: one order, one answer")
+    acts.stage.done(
+        f"Checked out as [bold]{draft['number']}[/], three times under one Idempotency-Key: one order, one answer"
+    )
     acts.ids["order"] = draft["id"]
 
 
@@ -184,7 +196,9 @@ def fulfil(acts: Play) -> None:
     expect(kinds.count("order.line_retrying") >= 2, "the line that fails twice was not retried twice")
     expect("order.line_accepted" in kinds, "no line was accepted and finished by callback")
     expect(kinds[-1] == "order.completed", f"the history ends with {kinds[-1]}")
-    acts.stage.done("One line failed twice before it succeeded, one was accepted and finished by a signed callback")
+    acts.stage.done(
+        "One line failed twice before it succeeded, one was accepted and finished by a signed callback"
+    )
     subscriptions = acts.reseller.get("/v1/subscriptions", customer_id=acts.ids["Lighthouse Bakery"])["items"]
     expect(len(subscriptions) == 2, f"{len(subscriptions)} subscriptions instead of 2")
     expect({s["status"] for s in subscriptions} == {"active"}, f"not all are active: {subscriptions}")
@@ -193,10 +207,8 @@ def fulfil(acts: Play) -> None:
 
 def cut_the_power(acts: Play) -> None:
     acts.stage.act("Power cut in the middle of a second order")
-    for quantity in (2, 3):
-        # Done at the vendor, and then no answer: the worst moment to die.
-        fault = {"sku_code": "chrome-enterprise-upgrade", "quantity": quantity, "behaviour": "hang", "times": 1}
-        acts.operator.write("PUT", "/v1/sandbox/faults", fault, expect=204)
+    # Done at the vendor, and then no answer: the worst moment to die.
+    _set_faults(acts, {"sku_code": "chrome-enterprise-upgrade", "behaviour": "hang", "times": 1})
     lines = [{"sku": "chrome-enterprise-upgrade", "quantity": 2}, {"sku": DOCK, "quantity": 1}]
     draft = acts.reseller.write(
         "POST", "/v1/orders", {"customer_id": acts.ids["Breakwater Studio"], "lines": lines}, expect=201
@@ -205,7 +217,9 @@ def cut_the_power(acts: Play) -> None:
     acts.reseller.write("POST", f"{path}/checkout", expect=202)
     references = {line["id"] for line in draft["lines"]}
     with acts.stage.waiting("until the vendor has done the first line and says nothing"):
-        acts.operator.until("/v1/sandbox/ledger", lambda book: any(_ours(e, references) for e in book["items"]))
+        acts.operator.until(
+            "/v1/sandbox/ledger", lambda book: any(_ours(e, references) for e in book["items"])
+        )
     killed = acts.server.kill_everything()
     acts.stage.done(f"SIGKILL for {len(killed)} processes: the API, the worker and PostgreSQL")
     with acts.stage.waiting("starting everything again"):
@@ -216,12 +230,22 @@ def cut_the_power(acts: Play) -> None:
     book = [e for e in acts.operator.get("/v1/sandbox/ledger")["items"] if _ours(e, references)]
     acts.stage.table(
         ("line", "status", "in the vendor's own ledger"),
-        [(line["name"], coloured(line["status"]), f"{sum(_ours(e, {line['id']}) for e in book)} time") for line in done["lines"]],
+        [
+            (line["name"], coloured(line["status"]), f"{sum(_ours(e, {line['id']}) for e in book)} time")
+            for line in done["lines"]
+        ],
     )
     for line in done["lines"]:
         times = sum(_ours(entry, {line["id"]}) for entry in book)
         expect(times == 1, f"the vendor provisioned {line['name']} {times} times")
-    acts.stage.done("Completed: nothing lost, and each line provisioned exactly once by the vendor's own ledger")
+    acts.stage.done(
+        "Completed: nothing lost, and each line provisioned exactly once by the vendor's own ledger"
+    )
+
+
+def _set_faults(acts: Play, *faults: Json) -> None:
+    """Tell the sandbox vendor how to misbehave; what it was told before is forgotten."""
+    acts.operator.write("PUT", "/v1/sandbox/faults", {"faults": list(faults)}, expect=200)
 
 
 def _ours(entry: Json, references: set[str]) -> bool:
@@ -229,7 +253,9 @@ def _ours(entry: Json, references: set[str]) -> bool:
 
 
 def _organization(client: Client, parent_id: str, kind: str, name: str) -> str:
-    made = client.write("POST", "/v1/organizations", {"parent_id": parent_id, "kind": kind, "name": name}, expect=201)
+    made = client.write(
+        "POST", "/v1/organizations", {"parent_id": parent_id, "kind": kind, "name": name}, expect=201
+    )
     return str(made["id"])
 
 
@@ -238,7 +264,9 @@ def _command(acts: Play, *arguments: str) -> Json:
     command = [sys.executable, "-m", "chandlery.app.commands", *arguments, "--data", str(acts.server.data)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode != 0:
-        raise Unexpected(f"chandlery {arguments[0]} ended with status {done.returncode}: {done.stderr[-500:]}")
+        raise Unexpected(
+            f"chandlery {arguments[0]} ended with status {done.returncode}: {done.stderr[-500:]}"
+        )
     answer: Json = json.loads(done.stdout)
     return answer
 
@@ -261,7 +289,7 @@ def _told(event: Json, lines: list[Json]) -> tuple[str, str, str, str]:
     data: dict[str, Any] = event["data"]
     names = {line["id"]: f"{line['position']} {line['name']}" for line in lines}
     return (
-        event["at"][11:19],
+        event["timestamp"][11:19],
         event["type"].removeprefix("order."),
         names.get(data.get("line_id", ""), ""),
         escape(str(data.get("reason") or "")),

@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -59,7 +58,9 @@ class ThrowAwayServer:
         )
         while time.monotonic() - started < _READY_SECONDS:
             if self._process.poll() is not None:
-                raise CannotStart(f"The demo's server ended with status {self._process.returncode}; see above.")
+                raise CannotStart(
+                    f"The demo's server ended with status {self._process.returncode}; see above."
+                )
             with suppress(httpx.HTTPError):
                 if httpx.get(f"{self.base_url}/health/ready", timeout=2).status_code == 200:
                     return time.monotonic() - started
@@ -100,12 +101,14 @@ def _tree_below(root: int) -> dict[int, str]:
 
 def _processes() -> Iterator[tuple[int, tuple[int, str]]]:
     """Process number, parent and command of everything that runs; `ps` is for systems without /proc."""
-    if sys.platform == "linux":
+    if Path("/proc/self/stat").exists():
         for entry in Path("/proc").iterdir():
             with suppress(OSError, ValueError):
                 pid = int(entry.name)
                 fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                command = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+                )
                 yield pid, (int(fields[1]), command)
         return
     listing = subprocess.run(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.panel import Panel
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
@@ -43,13 +44,15 @@ class Stage:
     def note(self, what: str) -> None:
         self.console.print(f"    [dim]{what}[/]")
 
-    def table(self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    def table(
+        self, columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()
+    ) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
         for column in columns:
             table.add_column(column, justify="right" if column in right else "left", overflow="fold")
         for row in rows:
             table.add_row(*row)
-        self.console.print(_indented(table))
+        self.console.print(Padding(table, (0, 0, 0, 4)))
 
     @contextmanager
     def waiting(self, for_what: str) -> Iterator[None]:
@@ -65,7 +68,9 @@ class Stage:
     def curtain(self, lines: Sequence[str]) -> None:
         seconds = time.monotonic() - self._started
         self.console.print()
-        self.console.print(Panel("\n".join(lines), title=f"All as expected, in {seconds:.0f} s", border_style="green"))
+        self.console.print(
+            Panel("\n".join(lines), title=f"All as expected, in {seconds:.0f} s", border_style="green")
+        )
 
     def broken(self, why: str) -> None:
         self.console.print(Panel(why, title=f"Not as expected, in step {self._act}", border_style="red"))
@@ -76,10 +81,6 @@ def coloured(status: str) -> str:
 
 
 def amount(minor: int, currency: str) -> str:
-    return f"{minor / 100:,.2f} {currency}"  # for people, of two-decimal currencies; the API's figures are exact
-
-
-def _indented(table: Table) -> Table:
-    outer = Table.grid(padding=(0, 0, 0, 4))
-    outer.add_row(table)
-    return outer
+    return (
+        f"{minor / 100:,.2f} {currency}"  # for people, of two-decimal currencies; the API's figures are exact
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
 from typing import Any, BinaryIO
 
@@ -31,7 +31,7 @@ class Sheet:
         self.errors: list[RowError] = []
         self._text = io.TextIOWrapper(stream, "utf-8-sig", newline="")
         self._reader = csv.reader(self._text)
-        header = next(self._cells(), (1, []))[1]
+        _, header = self._next() or (1, [])
         self._format = _format_of(header, format_name)
         self._width = len(header)
         self._columns = tuple(self._format.columns.items())
@@ -43,12 +43,13 @@ class Sheet:
         """The next good rows, out of up to `most` lines; empty together with `ended` at the end of the sheet."""
         good = []
         for _ in range(most):
-            line, cells = next(self._cells(), (0, []))
-            if not line:
+            found = self._next()
+            if found is None:
                 self._text.detach()  # the stream is the caller's to close
                 self.ended = True
                 self.rows_total = self.rows
                 break
+            line, cells = found
             if not cells:
                 continue
             self.rows += 1
@@ -57,16 +58,16 @@ class Sheet:
                 good.append(row)
         return good
 
-    def _cells(self) -> Iterator[tuple[int, list[str]]]:
+    def _next(self) -> tuple[int, list[str]] | None:
+        """The line on which the next row begins, and its cells; None at the end."""
         line = self._reader.line_num + 1
         try:
-            for cells in self._reader:
-                yield line, cells
-                return
+            cells = next(self._reader, None)
         except UnicodeDecodeError as error:
             raise SheetUnreadable(Problem("file", f"Near line {line}: not UTF-8.")) from error
         except csv.Error as error:
             raise SheetUnreadable(Problem("file", f"Line {line}: {error}.")) from error
+        return None if cells is None else (line, cells)
 
     def _row(self, line: int, cells: list[str]) -> StagedRow | None:
         if len(cells) != self._width:

@@ -5,6 +5,8 @@ tree asks for the orders of every seller below: the newest few of each are merge
 of sellers and never the number of orders.
 """
 
+# ruff: noqa: S608 - columns and conditions are written here; every value is a parameter
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -26,17 +28,23 @@ from chandlery.ordering.order import Order
 def orders_query(wanted: OrderFilter, page: PageRequest, whole_tenant: bool) -> Query[list[Order]]:
     """Newest first, one more than asked for; `whole_tenant` when the reader stands at the root of the tree."""
     conditions, params = _conditions(wanted, page)
-    newest = f"""SELECT o.* FROM orders o WHERE {" AND ".join(conditions)}
-        ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s"""
-    if not (whole_tenant or wanted.names_an_index):
-        newest = f"""SELECT u.* FROM (
+
+    def newest(of_whom: str) -> str:
+        holds = " AND ".join([of_whom, *conditions])  # sql: fixed texts, all values are parameters
+        return f"""SELECT o.* FROM orders o WHERE {holds}
+            ORDER BY o.created_at DESC, o.id DESC LIMIT %(limit)s"""  # sql: the same
+
+    if whole_tenant or wanted.names_an_index:
+        found = newest("o.tenant_id = (SELECT scope_tenant())")
+    else:
+        found = f"""SELECT u.* FROM (
             (SELECT s.* FROM organizations seller CROSS JOIN LATERAL (
-                {newest.replace("WHERE ", "WHERE o.seller_id = seller.id AND ")}
+                {newest("o.tenant_id = (SELECT scope_tenant()) AND o.seller_id = seller.id")}
             ) s WHERE seller.kind IN ('operator', 'reseller'))
-            UNION ALL ({newest.replace("WHERE ", "WHERE o.owner_id = (SELECT scope_org()) AND ")})
-        ) u ORDER BY u.created_at DESC, u.id DESC LIMIT %(limit)s"""
+            UNION ALL ({newest("o.tenant_id = (SELECT scope_tenant()) AND o.owner_id = (SELECT scope_org())")})
+        ) u ORDER BY u.created_at DESC, u.id DESC LIMIT %(limit)s"""  # sql: the same
     return many(
-        f"SELECT {ORDER} FROM ({newest}) o ORDER BY o.created_at DESC, o.id DESC",
+        f"SELECT {ORDER} FROM ({found}) o ORDER BY o.created_at DESC, o.id DESC",  # sql: the same
         {**params, "limit": page.limit + 1},
         decode,
     )
@@ -59,7 +67,7 @@ def _conditions(wanted: OrderFilter, page: PageRequest) -> tuple[list[str], dict
     params = {name: value for _, name, value in given}
     if after_id is not None:
         params["after_id"] = after_id
-    return ["o.tenant_id = (SELECT scope_tenant())", *(sql for sql, _, _ in given)], params
+    return [sql for sql, _, _ in given], params
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,175 @@
+"""The native API in one process on the test database, and a tenant in which there is one of everything to ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+from uuid import UUID
+
+import httpx
+import psycopg
+
+from chandlery.catalog.offers import PlanRef
+from chandlery.engine.unit_of_work import Engine
+from chandlery.fulfilment.providers import Providers
+from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
+from chandlery.identity import permissions
+from chandlery.identity.clients import AddClient, add_client
+from chandlery.identity.gate import Gate
+from chandlery.identity.memberships import FindMemberships, find_memberships
+from chandlery.identity.roles import AddRole, add_role
+from chandlery.identity.users import AddUser, add_user
+from chandlery.kernel.actor import Actor
+from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, new_id
+from chandlery.kernel.page import PageRequest
+from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
+from chandlery.subscriptions.activation import Activate, activate
+from chandlery.surfaces.http.edge import asgi_app
+from chandlery.surfaces.http.head import Head
+from chandlery.surfaces.http.route import House
+from chandlery.surfaces.http.urls import PublicUrls
+from chandlery.surfaces.native import surface
+from tests.builders import Tenant, a_tenant
+from tests.catalog.builders import a_catalog, a_rule
+from tests.identity.builders import a_gate
+
+Owner = psycopg.Connection[tuple[object, ...]]
+
+CALLBACK_KEY = b"a key that sandbox and server share"
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    engine: Engine
+    gate: Gate
+    providers: Providers
+    sandbox: Sandbox | None
+
+
+class NativeApi:
+    """The app as `app` opens it, but for tokens: an opaque one stands for each actor that a test brings."""
+
+    def __init__(self, engine: Engine, *, with_sandbox: bool = True) -> None:
+        self.gate = a_gate(engine)
+        vendor = Sandbox(engine.pool, engine.clock)
+        by_name = {NAME: vendor} if with_sandbox else {}
+        providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {})
+        self._actors: dict[str, Actor] = {}
+        self.house = House(
+            engine=engine,
+            verify_token=self._verify,
+            urls=PublicUrls("https://api.example"),
+            seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
+            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None),
+        )
+        self._app = asgi_app(surface, self.house)
+
+    def client(self, actor: Actor | None = None, token: str | None = None) -> httpx.AsyncClient:
+        if actor is not None:
+            token = f"token-{len(self._actors)}"
+            self._actors[token] = actor
+        return httpx.AsyncClient(
+            transport=httpx.ASGITransport(self._app),
+            base_url="http://native",
+            headers={"authorization": f"Bearer {token}"} if token else {},
+        )
+
+    async def _verify(self, token: str, head: Head) -> Actor:
+        if token in self._actors:
+            return replace(self._actors[token], request_id=head.request_id)
+        return await self.gate.tokens.verify(token, "native", head.request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A tenant's people and things. `ids` names one of each by the name that path parameters and bodies use for it."""
+
+    tenant: Tenant
+    operator: Actor
+    reseller: Actor
+    customer: Actor
+    plans: Mapping[str, PlanId]
+    ids: dict[str, UUID] = field(default_factory=dict)
+
+    @property
+    def weak(self) -> Actor:
+        """Somebody who may do nothing at all."""
+        return replace(self.operator, permissions=frozenset())
+
+
+def a_world(owner: Owner) -> World:
+    """A tenant with a catalogue: the operator adds 10 percent, the reseller 50 percent on top of that."""
+    tenant = a_tenant(owner, permissions.EVERY)
+    ids = {
+        "organization_id": tenant.reseller.organization_id,
+        "parent_id": tenant.operator.organization_id,
+        "recipient_id": tenant.reseller.organization_id,
+        "customer_id": tenant.customer.organization_id,
+        "price_rule_id": a_rule(
+            owner, tenant, tenant.operator.organization_id, "10", tenant.reseller.organization_id
+        ),
+    }
+    a_rule(owner, tenant, tenant.reseller.organization_id, "50")
+    plans = a_catalog(owner, tenant)
+    ids["plan_id"] = plans["suite-basic"]
+    found = owner.execute("SELECT id FROM products WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
+    assert found is not None
+    ids["product_id"] = UUID(str(found[0]))
+    operator, reseller, customer = map(_machine, (tenant.operator, tenant.reseller, tenant.customer))
+    return World(tenant, operator, reseller, customer, plans, ids)
+
+
+def _machine(actor: Actor) -> Actor:
+    """The same with a client's id of its own, by which keys are kept apart."""
+    return replace(actor, client_id=ClientId(new_id()))
+
+
+async def a_full_world(engine: Engine, owner: Owner) -> World:
+    """The same with one of everything that a path can name."""
+    world = a_world(owner)
+    reseller_id = world.reseller.organization_id
+    unique = new_id().hex
+    user = await engine.perform(
+        world.tenant.system,
+        add_user,
+        AddUser(reseller_id, f"{unique}@example.com", "A Person", "reader"),
+    )
+    world.ids["user_id"] = user.result.id
+    members = await engine.read(
+        world.tenant.system, find_memberships, FindMemberships(user_id=user.result.id, page=PageRequest())
+    )
+    world.ids["membership_id"] = members.items[0].id
+    role = await engine.perform(
+        world.tenant.system, add_role, AddRole(reseller_id, "Auditors", frozenset({"orders:read"}))
+    )
+    world.ids["role_id"] = role.result.id
+    client = await engine.perform(
+        world.tenant.system, add_client, AddClient(reseller_id, "Connector", "reader", b"m" * 32)
+    )
+    world.ids["client_id"] = client.result.id
+    lines = [LineRequest(PlanRef(sku="suite-basic"), 3)]
+    draft = await engine.perform(
+        world.reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines)
+    )
+    world.ids["order_id"], world.ids["line_id"] = draft.result.id, draft.result.lines[0].id
+    world.ids["subscription_id"] = (
+        await engine.perform(world.tenant.system, activate, an_activation(world))
+    ).result
+    return world
+
+
+def an_activation(world: World) -> Activate:
+    return Activate(
+        customer_id=world.customer.organization_id,
+        order_id=OrderId(new_id()),
+        line_id=LineId(new_id()),
+        plan_id=world.plans["suite-basic"],
+        plan_code="suite-basic:P1Y:monthly",
+        name="Suite Basic",
+        quantity=5,
+        term="P1Y",
+        billing_cycle="monthly",
+        provider=NAME,
+        vendor_reference="SBX-1",
+    )
