@@ -31,7 +31,7 @@ def collect(type_: Any, value: Any, *, strict: bool) -> list[Problem]:
     return found or [Problem("body", "This is not acceptable.")]
 
 
-def sound(value: Any) -> bool:
+def sound(value: Any) -> bool:  # noqa: PLR0911 - one return per kind of value reads best
     """Whether all text and numbers in a decoded value are such as a database column can hold."""
     kind = type(value)
     if kind is str:
@@ -85,9 +85,7 @@ def _walk(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
     yield from parts
 
 
-_UNSOUND = (
-    "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
-)
+_UNSOUND = "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
 
 
 def _parts(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
