@@ -148,7 +148,7 @@ def order(acts: Play) -> None:
     )
     path = f"/v1/orders/{draft['id']}"
     problem = acts.reseller.refused(
-        "POST", f"{path}/lines", {"sku": GWS, "quantity": "many", "colour": "red"}, expect=422
+        "POST", f"{path}/lines", {"sku": GWS, "quantity": 0, "colour": "red"}, expect=422
     )
     named = ", ".join(sorted(error["field"] for error in problem["errors"]))
     acts.stage.done(f"Bad input is refused with every field named: [bold]{named}[/]")

@@ -23,7 +23,9 @@ Currency: TypeAlias = Annotated[str, Meta(description="ISO 4217.", examples=["US
 Sku: TypeAlias = Annotated[
     str, Meta(description="A SKU with exactly one plan on sale, or a plan's code.", examples=["suite-basic"])
 ]
-Quantity: TypeAlias = Annotated[int, Meta(description="Within the bounds of the plan.", examples=[5])]
+Quantity: TypeAlias = Annotated[
+    int, Meta(ge=1, le=1_000_000_000, description="Within the bounds of the plan.", examples=[5])
+]
 Characteristics: TypeAlias = Annotated[
     dict[str, Any],
     Meta(description="What the plan wants to know, by name.", examples=[{"domain": "example.com"}]),
