@@ -225,7 +225,7 @@ async def test_a_quantity_that_cannot_be_ordered_is_refused_by_name(
 
 @pytest.mark.parametrize(
     ("currency", "code"),
-    [("XXX", "currency_unknown"), ("usd", "currency_unknown"), ("EUR", "currency_not_priced")],
+    [("QQQ", "currency_unknown"), ("usd", "currency_unknown"), ("EUR", "currency_not_priced")],
 )
 async def test_a_currency_that_does_not_fit_is_refused(
     native: NativeApi, world: World, currency: str, code: str
