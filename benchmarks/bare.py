@@ -133,7 +133,7 @@ async def take_down(orders: Orders, url: str) -> tuple[Score, dict[str, Cost]]:
         opened = await stack.enter_async_context(open_house(settings, url))
         opened.engine.pool = await stack.enter_async_context(taped_pool(url, tape))
         opened.engine.observe = meters.append
-        app = asgi_app(opened.house)
+        app = asgi_app(opened)
         for _ in range(3):  # the first one fills caches
             flow = await record_flow(app, tape, meters, orders.token, orders.customer, orders.skus)
             flows.append(flow)

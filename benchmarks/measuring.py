@@ -71,23 +71,24 @@ def measure(size: Size, *, quick: bool, say: Say) -> Findings:
         time.sleep(_SETTLE_SECONDS)
         found.idle_api_mib, found.idle_worker_mib = pss_mib(server.pid), pss_mib(server.worker_pid)
         prepared = _prepare(server, SMALL_STORE, say)
-        world, full, full_world = prepared.world, None, None
-        if not quick:
-            full = stack.enter_context(Server())
-            started = time.perf_counter()
-            full_world = _prepare(full, FULL_STORE, say).world
-            found.full_store, found.fill_seconds = FULL_STORE, time.perf_counter() - started
+        world = prepared.world
         script = (
             Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="chandlery-floor-"))) / "floor.sql"
         )
         script.write_text(prepared.floor_script)
-        with bare_handlers(server, world) as bare:
-            found.costs = bare.costs
-            for number in range(1, size.rounds + 1):
-                say(f"round {number} of {size.rounds}: bare handlers, steps, floor, flows, fulfilment")
-                run_round(found.rounds, size, server, world, bare, script)
-                if full is not None and full_world is not None:
-                    run_full_round(found.rounds, size, full, full_world.target(full.port))
+        bare = stack.enter_context(bare_handlers(server, world))
+        found.costs = bare.costs
+        full = None if quick else stack.enter_context(Server())
+        full_target = None
+        if full is not None:
+            started = time.perf_counter()
+            full_target = _prepare(full, FULL_STORE, say).world.target(full.port)
+            found.full_store, found.fill_seconds = FULL_STORE, time.perf_counter() - started
+        for number in range(1, size.rounds + 1):
+            say(f"round {number} of {size.rounds}: bare handlers, steps, floor, flows, fulfilment")
+            run_round(found.rounds, size, server, world, bare, script)
+            if full is not None and full_target is not None:
+                run_full_round(found.rounds, size, full, full_target)
         found.busy_api_mib, found.busy_worker_mib = pss_mib(server.pid), pss_mib(server.worker_pid)
         _measure_side(found, server, world, prepared.order_id, say)
     return found
