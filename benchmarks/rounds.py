@@ -146,6 +146,7 @@ def fulfil(server: Server, owner: psycopg.Connection[Any], orders: Sequence[str]
 def forget_jobs(owner: psycopg.Connection[Any]) -> None:
     """Of orders that are not to be fulfilled, because nobody checked them out through the server."""
     owner.execute("DELETE FROM procrastinate_jobs WHERE status = 'todo'")
+    owner.execute("VACUUM procrastinate_jobs, procrastinate_events")  # what comes next is not to pay for it
 
 
 def _floor(server: Server, script: Path, size: Size) -> FloorResult:
