@@ -39,7 +39,7 @@ def _coded(text: str) -> Markup:
     """A description as HTML: escaped, with what stands in backticks as code."""
     pieces = escape(text).split("`")
     return Markup().join(
-        Markup(f"<code>{piece}</code>") if n % 2 else piece for n, piece in enumerate(pieces)
+        Markup("<code>{}</code>").format(piece) if n % 2 else piece for n, piece in enumerate(pieces)
     )
 
 
