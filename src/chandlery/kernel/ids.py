@@ -30,6 +30,10 @@ LineId = NewType("LineId", UUID)
 ProvisioningId = NewType("ProvisioningId", UUID)
 SubscriptionId = NewType("SubscriptionId", UUID)
 EventId = NewType("EventId", UUID)
+CustomFieldId = NewType("CustomFieldId", UUID)
+ApprovalRuleId = NewType("ApprovalRuleId", UUID)
+CreditLimitId = NewType("CreditLimitId", UUID)
+NoteId = NewType("NoteId", UUID)
 
 
 _latest = 0
