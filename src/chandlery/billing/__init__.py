@@ -1,4 +1,7 @@
 """What is owed, by whom, and the paper that says so.
 
 Charges, invoices, credit and payments.
+
+    limit.py, limits.py    CreditLimit and Claim: who may owe whom how much; setting, changing and reading limits
+    credit.py              what an order does to credit: claim, take, give back, settle
 """
