@@ -15,6 +15,7 @@ from chandlery.billing.limit import Claim, CreditLimit, beyond
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
+from chandlery.kernel.errors import Problem
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import CreditLimitId, OrderId
 
@@ -47,7 +48,8 @@ async def claim(unit: Unit, actor: Actor, command: ClaimCredit) -> list[Claim]:
     """The limits that hold the order; none: it fits. One that refuses it raises `CreditExceeded`."""
     if not (actor.may(permissions.ORDERS_CHECKOUT) or actor.may(permissions.ORDERS_APPROVE)):
         actor.require(permissions.CREDIT_WRITE)
-    return beyond(await unit.fetch(store.claims_of(command.order_id)), command.released)
+    claims = await unit.fetch(store.claims_of(command.order_id))
+    return beyond(claims, command.released)
 
 
 async def take(unit: Unit, actor: Actor, command: TakeCredit) -> None:
@@ -69,7 +71,7 @@ async def settle(unit: Unit, actor: Actor, command: SettleCredit) -> CreditLimit
         store.limit_for_change(command.limit_id), store.settle(command.limit_id, command.order_id)
     )
     if not settled:
-        raise NothingToSettle(given=str(command.order_id))
+        raise NothingToSettle(Problem("order_id", NothingToSettle.message(), "unfit"))
     data = {"order_id": str(command.order_id)}
     unit.emit(Event("credit_limit.settled", limit.id, actor.organization_id, data))
     return await unit.fetch(store.limit_query(limit.id))

@@ -21,5 +21,5 @@ class CreditExceeded(Conflict):
     """This order goes beyond a credit or spending limit; order less, or have open orders paid or the limit raised."""
 
 
-class NothingToSettle(Conflict):
+class NothingToSettle(Invalid):
     """This order takes nothing of this limit, or was settled before; read the limit for what is used."""

@@ -107,7 +107,7 @@ class Step:
     reason: str | None = None
 
     @property
-    def waiting_for(self) -> str | None:
+    def waiting_for(self) -> Literal["approver", "operator"] | None:
         """Whose turn it is: an approver's, or, with money, the operator's of the limit."""
         if self.status is not StepStatus.PENDING:
             return None

@@ -28,7 +28,7 @@ MAX_CURRENCIES = 50
 
 @dataclass(frozen=True, slots=True)
 class RuleTerms:
-    """What a rule says. `target_id` None: its owner and all below; a step's organisation is the owner unless named."""
+    """What a rule says. `target_id` None: its owner and all below."""
 
     name: str
     steps: tuple[Approvers, ...]
@@ -36,13 +36,6 @@ class RuleTerms:
     above_minor: Mapping[str, int] = field(default_factory=dict)
     goods: tuple[Goods, ...] = ()
     active: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class SetApprovalRule:
-    terms: RuleTerms
-    owner_id: OrganizationId | None = None
-    """None: the actor's own organisation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +57,10 @@ class FindApprovalRules:
     page: PageRequest = field(default_factory=PageRequest)
 
 
-async def set_rule(unit: Unit, actor: Actor, command: SetApprovalRule) -> ApprovalRule:
+async def set_rule(unit: Unit, actor: Actor, terms: RuleTerms) -> ApprovalRule:
+    """A rule of the actor's own organisation."""
     actor.require(permissions.APPROVAL_RULES_WRITE)
-    terms = command.terms
-    owner_id = command.owner_id or actor.organization_id
+    owner_id = actor.organization_id
     await _check(unit, owner_id, terms)
     rule = ApprovalRule(
         ApprovalRuleId(new_id()),

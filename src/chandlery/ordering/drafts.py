@@ -35,6 +35,7 @@ from chandlery.ordering.offered import LineRequest, can_be_looked_up, new_lines,
 from chandlery.ordering.order import MAX_LINES, Order
 
 __all__ = [
+    "DEFAULT_CURRENCY",
     "DRAFT_LIFETIME",
     "AddLine",
     "ChangeDraft",

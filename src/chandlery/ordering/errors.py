@@ -78,7 +78,7 @@ class CustomFieldTaken(Conflict):
 
 
 class ApprovalRuleUnknown(NotFound):
-    """There is no such approval rule of yours or of those below you; list your approval rules."""
+    """There is no such approval rule of yours; list your approval rules."""
 
 
 class ApprovalRuleInvalid(Invalid):

@@ -22,7 +22,7 @@ from chandlery.ordering.errors import ApprovalRuleUnknown
 _COLUMNS = """r.id, r.owner_id, r.target_id, r.name, r.steps, r.created_at, r.active, r.above_minor, r.goods,
     r.version"""
 _ONE = f"SELECT {_COLUMNS} FROM approval_rules r WHERE r.id = %s"  # sql: constants alone
-_FOR_UPDATE = f"{_ONE} FOR NO KEY UPDATE"  # sql: constants alone
+_FOR_UPDATE = f"{_ONE} AND r.owner_id = scope_org() FOR NO KEY UPDATE"  # sql: constants alone
 _FIND = f"""SELECT {_COLUMNS} FROM approval_rules r
     WHERE r.tenant_id = scope_tenant() AND (%(owner)s::uuid IS NULL OR r.owner_id = %(owner)s::uuid)
         AND (%(at)s::timestamptz IS NULL OR (r.created_at, r.id) > (%(at)s::timestamptz, %(id)s::uuid))
@@ -78,6 +78,7 @@ def rule_query(rule_id: ApprovalRuleId) -> Query[ApprovalRule]:
 
 
 def rule_for_change(rule_id: ApprovalRuleId) -> Query[ApprovalRule]:
+    """Its owner's alone: those above read it, and set rules of their own."""
     return one(_FOR_UPDATE, (rule_id,), _decode, ApprovalRuleUnknown)
 
 

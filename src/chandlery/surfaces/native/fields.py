@@ -39,6 +39,15 @@ Attributes: TypeAlias = Annotated[
 ]
 
 
+CustomFieldValues: TypeAlias = Annotated[
+    dict[str, Any],
+    Meta(
+        description="By name, as /v1/custom-fields defines them; null takes a value away.",
+        examples=[{}],
+    ),
+]
+
+
 def any_of(kind: type[E], given: Iterable[str], field: str) -> tuple[E, ...]:
     """Values of a parameter that may be repeated, or hold several parted by commas."""
     texts = [text.strip() for part in given for text in part.split(",") if text.strip()]
