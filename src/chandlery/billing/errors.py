@@ -23,3 +23,19 @@ class CreditExceeded(Conflict):
 
 class NothingToSettle(Invalid):
     """This order takes nothing of this limit, or was settled before; read the limit for what is used."""
+
+
+class DocumentUnknown(NotFound):
+    """There is no such document, or the link to it has expired; ask for a new link."""
+
+
+class DocumentUnfit(Invalid):
+    """The document cannot be kept like this; see the problems listed."""
+
+
+class DocumentKept(Conflict):
+    """This document is part of the books and stays; only uploads can be removed."""
+
+
+class OwnerUnknown(NotFound):
+    """There is no such organisation; check the id."""

@@ -34,6 +34,10 @@ CustomFieldId = NewType("CustomFieldId", UUID)
 ApprovalRuleId = NewType("ApprovalRuleId", UUID)
 CreditLimitId = NewType("CreditLimitId", UUID)
 NoteId = NewType("NoteId", UUID)
+AddressId = NewType("AddressId", UUID)
+ContactId = NewType("ContactId", UUID)
+LetterId = NewType("LetterId", UUID)
+DocumentId = NewType("DocumentId", UUID)
 
 
 _latest = 0
@@ -47,7 +51,7 @@ def new_id() -> UUID:
 
     Ids of one process ascend strictly, so that what happened in one transaction is told in the order it happened.
     """
-    global _last_tick
+    global _last_tick  # noqa: PLW0603 - what the next id of this process must exceed
     milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     tick = max(milliseconds << 12 | nanoseconds * 4096 // 1_000_000, _last_tick + 1)
     _last_tick = tick

@@ -1,8 +1,6 @@
-"""Every route, asked without a token, with a weak one, and with a stranger's: derived from the table, so none is missed."""
+"""Every route without a token, with a weak one, and with a stranger's: from the table, so that none is missed."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import msgspec
 import pytest
@@ -42,7 +40,7 @@ NAMING = [route for route in PROTECTED if path_names(route)]
 SENDING = [route for route in PROTECTED if route.body not in (None, bytes)]
 
 
-def each(routes: list[Route]) -> Any:
+def each(routes: list[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", routes, ids=[route.operation for route in routes])
 
 

@@ -1,1 +1,1 @@
-"""The only SQL of this room."""
+"""What is owed, and the paper that says so, in the database; row-level security shows an actor what is its own."""
