@@ -101,6 +101,8 @@ class Step:
     asked: Approvers
     rule_id: ApprovalRuleId | None = None
     limit_id: CreditLimitId | None = None
+    debtor_id: OrganizationId | None = None
+    """Whom the limit is set for."""
     status: StepStatus = StepStatus.PENDING
     decided_by: str | None = None
     decided_at: datetime | None = None
@@ -115,7 +117,7 @@ class Step:
 
     def seen_by(self, viewer: OrganizationId) -> Step:
         """Credit is between two: others see that the order waits for a payment, and not whose."""
-        if self.kind is StepKind.APPROVAL or viewer == self.asked.organization_id:
+        if self.kind is StepKind.APPROVAL or viewer in (self.asked.organization_id, self.debtor_id):
             return self
         return replace(self, limit_id=None, decided_by=None, reason=None)
 
@@ -193,8 +195,9 @@ def steps_wanted(
     )
 
 
-def payment_step(limit_id: CreditLimitId, issuer_id: OrganizationId) -> Step:
-    return Step(StepKind.PAYMENT, Approvers(issuer_id, "Payment", own_orders=True), limit_id=limit_id)
+def payment_step(limit_id: CreditLimitId, issuer_id: OrganizationId, debtor_id: OrganizationId) -> Step:
+    asked = Approvers(issuer_id, "Payment", own_orders=True)
+    return Step(StepKind.PAYMENT, asked, limit_id=limit_id, debtor_id=debtor_id)
 
 
 def _named(asked: Approvers, rule: ApprovalRule) -> Approvers:

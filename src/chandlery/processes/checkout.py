@@ -33,4 +33,4 @@ async def checkout(unit: Unit, actor: Actor, command: Submit) -> Order:
 
 def holds_of(claims: list[Claim]) -> list[Step]:
     """A limit that an order goes beyond holds it until its issuer is paid or lets it pass."""
-    return [payment_step(claim.limit_id, claim.issuer_id) for claim in claims]
+    return [payment_step(claim.limit_id, claim.issuer_id, claim.recipient_id) for claim in claims]

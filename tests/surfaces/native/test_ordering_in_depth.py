@@ -125,8 +125,9 @@ async def test_a_payment_that_is_awaited_is_between_two(native: NativeApi, world
     shown = {"organization_id", "limit_id"}
     (step,) = held["approval"]["steps"]
     assert {name: step[name] for name in shown} == dict.fromkeys(shown)
-    (step,) = (await operator.get(order)).json()["approval"]["steps"]
-    assert (step["organization_id"], step["limit_id"]) == (made["issuer_id"], made["id"])
+    for party in (operator, reseller):
+        (step,) = (await party.get(order)).json()["approval"]["steps"]
+        assert (step["organization_id"], step["limit_id"]) == (made["issuer_id"], made["id"])
 
     assert (await reseller.post(f"{order}/release", json={})).status_code == 403
     placed = await operator.post(f"{order}/release", json={"paid": False})
