@@ -18,7 +18,7 @@ from chandlery.kernel.clock import FixedClock
 from chandlery.kernel.errors import PermissionMissing
 from chandlery.ordering.approval import StepKind
 from chandlery.ordering.approving import Decline, decline
-from chandlery.ordering.errors import NotYoursToDecide, OrderNotWaiting
+from chandlery.ordering.errors import NotYoursToDecide, OrderNotWaiting, OwnOrder
 from chandlery.ordering.order import Order
 from chandlery.ordering.queries import OrderHistory, get_order, history
 from chandlery.processes.cancel_order import Cancel, cancel_order
@@ -174,6 +174,16 @@ async def test_the_issuer_may_decline_what_it_holds(engine: Engine, owner: Owner
     assert declined.status == "declined"
     page = await engine.read(shop.operator, history, OrderHistory(held.id))
     assert "Pay first" not in str([entry.data for entry in page.items])
+
+
+async def test_nobody_exceeds_the_own_spending_limit_alone(engine: Engine, owner: Owner) -> None:
+    shop = a_ruled_shop(owner)
+    await a_limit(engine, shop.customer, shop.customer, 0, period="month", beyond="hold")
+    buyer, colleague = a_person(owner, shop.customer), a_person(owner, shop.customer)
+    held = await ordered(engine, replace(shop, reseller=buyer))
+    with pytest.raises(OwnOrder):
+        await engine.perform(buyer, release, Release(held.id))
+    assert (await engine.perform(colleague, release, Release(held.id))).result.status == "submitted"
 
 
 async def test_an_order_counts_when_it_is_approved(engine: Engine, owner: Owner) -> None:

@@ -196,7 +196,8 @@ def steps_wanted(
 
 
 def payment_step(limit_id: CreditLimitId, issuer_id: OrganizationId, debtor_id: OrganizationId) -> Step:
-    asked = Approvers(issuer_id, "Payment", own_orders=True)
+    """Who sells may release what they ordered for a customer; nobody exceeds their own spending limit alone."""
+    asked = Approvers(issuer_id, "Payment", own_orders=issuer_id != debtor_id)
     return Step(StepKind.PAYMENT, asked, limit_id=limit_id, debtor_id=debtor_id)
 
 
