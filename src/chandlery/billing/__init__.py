@@ -1,4 +1,8 @@
 """What is owed, by whom, and the paper that says so.
 
 Charges, invoices, credit and payments.
+
+    document.py, documents.py    Document (a paper and its bytes), uploads, signed links
+    paper.py, typesetting.py     what a paper says in exact figures; from there to PDF, with typst/paper.typ
+    figures.py                   amounts and dates as people read them
 """

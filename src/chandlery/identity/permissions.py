@@ -18,6 +18,8 @@ ROLES_READ = "roles:read"
 ROLES_WRITE = "roles:write"
 CLIENTS_READ = "clients:read"
 CLIENTS_WRITE = "clients:write"
+PARTIES_READ = "parties:read"
+PARTIES_WRITE = "parties:write"
 CATALOG_READ = "catalog:read"
 CATALOG_WRITE = "catalog:write"
 PRICES_READ = "prices:read"
@@ -30,6 +32,8 @@ SUBSCRIPTIONS_READ = "subscriptions:read"
 SUBSCRIPTIONS_WRITE = "subscriptions:write"
 FULFILMENT_READ = "fulfilment:read"
 FULFILMENT_OPERATE = "fulfilment:operate"
+DOCUMENTS_READ = "documents:read"
+DOCUMENTS_WRITE = "documents:write"
 EVENTS_READ = "events:read"
 TENANT_ADMIN = "tenant:admin"
 
@@ -53,6 +57,8 @@ PERMISSIONS = (
     Permission(ROLES_WRITE, "Define roles of the organisation's own"),
     Permission(CLIENTS_READ, "See API clients, without their secrets"),
     Permission(CLIENTS_WRITE, "Add, change and disable API clients, and rotate their secrets"),
+    Permission(PARTIES_READ, "See addresses, contacts, company data and letterheads"),
+    Permission(PARTIES_WRITE, "Change addresses, contacts, company data and letterheads"),
     Permission(CATALOG_READ, "Browse vendors, products, SKUs and plans"),
     Permission(CATALOG_WRITE, "Change the catalogue and import price lists"),
     Permission(PRICES_READ, "See the organisation's buy and sell prices, and how they come about"),
@@ -65,6 +71,8 @@ PERMISSIONS = (
     Permission(SUBSCRIPTIONS_WRITE, "Change, renew and cancel subscriptions"),
     Permission(FULFILMENT_READ, "See how each line is being provisioned, and why one waits"),
     Permission(FULFILMENT_OPERATE, "Decide about lines that wait for a person"),
+    Permission(DOCUMENTS_READ, "Read documents and make links to them"),
+    Permission(DOCUMENTS_WRITE, "Upload documents and remove uploads"),
     Permission(EVENTS_READ, "Read the stream of events and the audit trail"),
     Permission(TENANT_ADMIN, "Administer the tenant: sandbox clock, settings"),
 )

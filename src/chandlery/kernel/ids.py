@@ -30,6 +30,10 @@ LineId = NewType("LineId", UUID)
 ProvisioningId = NewType("ProvisioningId", UUID)
 SubscriptionId = NewType("SubscriptionId", UUID)
 EventId = NewType("EventId", UUID)
+AddressId = NewType("AddressId", UUID)
+ContactId = NewType("ContactId", UUID)
+LetterId = NewType("LetterId", UUID)
+DocumentId = NewType("DocumentId", UUID)
 
 
 _latest = 0

@@ -1,0 +1,1 @@
+"""Parties in the database; row-level security shows an actor what belongs to its own organisation and those below."""
