@@ -80,6 +80,13 @@ def test_what_was_accepted_and_failed_is_not_sent_again_by_itself() -> None:
     assert failed.needs_operator
 
 
+def test_whatever_a_vendor_writes_can_be_kept() -> None:
+    refused = heard(a_provisioning(), Refused("no\x00\ud800\n" + "x" * 5000))
+    assert refused.reason == "no" + " " * 3 + "x" * 995
+    done = heard(a_provisioning(), Done("V-1\x00"))
+    assert done.vendor_reference == "V-1"
+
+
 def test_nothing_changes_what_is_settled() -> None:
     done = heard(a_provisioning(), Done("V-1"))
     for outcome in (Refused("no"), Failed("no"), Unknown("no"), None):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import psycopg
@@ -15,9 +17,11 @@ from chandlery.app.settings import Settings, help_lines
 from chandlery.engine.children import CannotStart
 from chandlery.engine.embedded_postgres import running_server
 from chandlery.engine.migrations import schema_state
+from chandlery.engine.queue import QueueStanding, open_jobs_pool, standing
 from chandlery.identity.secrets import FILE_NAME
 
 LEAST_POSTGRES = 16
+_SILENCE = timedelta(seconds=10)
 Verdict = Literal["good", "look", "bad"]
 _MARKS = {"good": "[green]✓[/]", "look": "[yellow]![/]", "bad": "[red]✗[/]"}
 
@@ -94,25 +98,21 @@ def _schema(url: str) -> Iterator[Finding]:
             yield Finding("bad", f"Pending migrations: {', '.join(state.pending)}", "Run: chandlery migrate")
             return
         yield Finding("good", f"All {len(state.applied)} migrations are applied")
-        yield from _worker(connection)
+        yield from _worker(url)
 
 
-def _worker(connection: psycopg.Connection[tuple[object, ...]]) -> Iterator[Finding]:
-    row = connection.execute(
-        "SELECT extract(epoch FROM now() - max(last_heartbeat))::int FROM procrastinate_workers"
-    ).fetchone()
-    seconds = row[0] if row else None
-    if isinstance(seconds, int) and seconds < 10:
-        yield Finding("good", f"A worker gave a sign of life {seconds} s ago")
+def _worker(url: str) -> Iterator[Finding]:
+    found = asyncio.run(_standing(url))
+    if found.last_heartbeat is None or datetime.now(UTC) - found.last_heartbeat > _SILENCE:
+        advice = "Start one: chandlery serve, or chandlery worker"
+        yield Finding("bad", "No worker runs: nothing is provisioned", advice)
     else:
-        yield Finding(
-            "bad", "No worker runs: nothing is provisioned", "Start one: chandlery serve, or chandlery worker"
-        )
-    row = connection.execute("SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'").fetchone()
-    failed = row[0] if row else 0
-    if failed:
-        yield Finding(
-            "look",
-            f"{failed} jobs were given up",
-            "GET /v1/fulfilment/waiting tells which lines wait and why.",
-        )
+        yield Finding("good", f"A worker runs; {found.waiting} jobs wait, {found.running} run")
+    if found.failed:
+        advice = "GET /v1/fulfilment/waiting tells which lines wait and why."
+        yield Finding("look", f"{found.failed} jobs were given up", advice)
+
+
+async def _standing(url: str) -> QueueStanding:
+    async with open_jobs_pool(url, 1) as pool:
+        return await standing(pool)

@@ -19,9 +19,13 @@ _COLUMNS = """id, owner_id, order_id, line_id, provider, action, state, attempts
 _NEEDS_OPERATOR = "(state IN ('refused', 'failed') OR (state = 'unknown' AND next_at IS NULL))"
 
 
+def _select(rest: str) -> str:
+    return "SELECT " + _COLUMNS + " " + rest  # sql: constants of this file
+
+
 def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
     return Query(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE order_id = %s ORDER BY line_id FOR NO KEY UPDATE",
+        _select("FROM provisionings WHERE order_id = %s ORDER BY line_id FOR NO KEY UPDATE"),
         (order_id,),
         lambda rows: {found.line_id: found for found in map(_read, rows)},
     )
@@ -29,7 +33,7 @@ def of_order(order_id: OrderId) -> Query[dict[LineId, Provisioning]]:
 
 def by_id(provisioning_id: ProvisioningId) -> Query[Provisioning]:
     return one(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE id = %s FOR NO KEY UPDATE",
+        _select("FROM provisionings WHERE id = %s FOR NO KEY UPDATE"),
         (provisioning_id,),
         _read,
         ProvisioningUnknown,
@@ -38,7 +42,7 @@ def by_id(provisioning_id: ProvisioningId) -> Query[Provisioning]:
 
 def by_line(order_id: OrderId, line_id: LineId) -> Query[Provisioning]:
     return one(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE order_id = %s AND line_id = %s",
+        _select("FROM provisionings WHERE order_id = %s AND line_id = %s"),
         (order_id, line_id),
         _read,
         ProvisioningUnknown,
@@ -58,8 +62,10 @@ def waiting(
     if page.after is not None:
         conditions.append("(created_at, id) > (%s, %s)")
         params.extend(page.after)
+    matching = " AND ".join(conditions)  # sql: fixed texts, all values are parameters
+    rest = "FROM provisionings WHERE " + matching + " ORDER BY created_at, id LIMIT %s"  # sql: the same
     found = many(
-        f"SELECT {_COLUMNS} FROM provisionings WHERE {' AND '.join(conditions)} ORDER BY created_at, id LIMIT %s",
+        _select(rest),
         (*params, page.limit + 1),
         _read,
     )

@@ -42,6 +42,8 @@ class Step(StrEnum):
     WAIT = "wait"
 
 
+MAX_REASON = 1000
+MAX_REFERENCE = 200
 SETTLED = frozenset({State.DONE, State.REFUSED, State.FAILED})
 
 
@@ -105,28 +107,28 @@ class Provisioning:
         heard = replace(self, answer=None)
         match outcome:
             case Done(vendor_reference):
-                return replace(
-                    heard, state=State.DONE, vendor_reference=vendor_reference, reason="", next_at=None
-                )
+                name = _kept(vendor_reference, MAX_REFERENCE)
+                return replace(heard, state=State.DONE, vendor_reference=name, reason="", next_at=None)
             case Accepted(vendor_reference, poll_after):
                 wait = policy.wait(self.reference, self.queries + 1, poll_after)
                 return replace(
                     heard,
                     state=State.ACCEPTED,
-                    vendor_reference=vendor_reference,
+                    vendor_reference=_kept(vendor_reference, MAX_REFERENCE),
                     reason="",
                     queries=self.queries + 1 if self.state is State.ACCEPTED else 0,
                     next_at=now + wait,
                 )
             case Refused(reason):
-                return replace(heard, state=State.REFUSED, reason=reason, next_at=None)
+                return replace(heard, state=State.REFUSED, reason=_kept(reason), next_at=None)
             case Failed(reason, retry_after):
+                reason = _kept(reason)
                 if self.state is State.ACCEPTED or self.attempts >= policy.most_attempts:
                     return replace(heard, state=State.FAILED, reason=reason, next_at=None)
                 wait = policy.wait(self.reference, self.attempts, retry_after)
                 return replace(heard, state=State.RETRYING, reason=reason, next_at=now + wait)
             case Unknown(reason):
-                return heard.unanswered(reason, now, policy)
+                return heard.unanswered(_kept(reason), now, policy)
 
     def never_seen(self, now: datetime, policy: RetryPolicy) -> Provisioning:
         """The vendor, asked, knows nothing of it: then it may be sent, once no earlier request can still arrive."""
@@ -205,3 +207,8 @@ def first_attempt(provisioning_id: ProvisioningId, line: Begin, now: datetime) -
         answer=None,
         created_at=now,
     )
+
+
+def _kept(text: str, most: int = MAX_REASON) -> str:
+    """Vendors answer what they like; what we keep is one line of printable text."""
+    return "".join(character if character.isprintable() else " " for character in text[:most]).strip()

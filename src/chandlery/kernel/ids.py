@@ -47,7 +47,7 @@ def new_id() -> UUID:
 
     Ids of one process ascend strictly, so that what happened in one transaction is told in the order it happened.
     """
-    global _last_tick
+    global _last_tick  # noqa: PLW0603 - what the next id of this process must exceed
     milliseconds, nanoseconds = divmod(time.time_ns(), 1_000_000)
     tick = max(milliseconds << 12 | nanoseconds * 4096 // 1_000_000, _last_tick + 1)
     _last_tick = tick

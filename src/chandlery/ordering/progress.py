@@ -57,7 +57,8 @@ def advance(unit: Unit, actor: Actor, before: Order, steps: Sequence[LineProgres
                 given=f"progress to {step.status}"
             )  # checking out and cancelling are other verbs
         was = order.line(step.line_id)
-        line = was.become(step.status, _kept(step.reason), step.waiting_for, step.due, step.subscription_id)
+        reason = _kept(step.reason)
+        line = was.become(step.status, reason, step.waiting_for, step.due, step.subscription_id)
         after = order.progressed(line, unit.now)
         if after is order:
             continue

@@ -14,6 +14,10 @@ _COLUMNS = """id, owner_id, order_id, line_id, plan_id, plan_code, name, quantit
     vendor_reference, status, auto_renew, started_at, term_ends_at, created_at, version"""
 
 
+def _select(rest: str) -> str:
+    return "SELECT " + _COLUMNS + " " + rest  # sql: constants of this file
+
+
 def insert(new: Subscription) -> Write:
     return Write(
         """INSERT INTO subscriptions (id, tenant_id, owner_id, owner_path, order_id, line_id, plan_id, plan_code, name,
@@ -53,7 +57,11 @@ def update(changed: Subscription) -> Write:
 
 def by_id(subscription_id: SubscriptionId, lock: bool = False) -> Query[Subscription]:
     return one(
-        f"SELECT {_COLUMNS} FROM subscriptions WHERE id = %s" + (" FOR NO KEY UPDATE" if lock else ""),
+        _select(
+            "FROM subscriptions WHERE id = %s FOR NO KEY UPDATE"
+            if lock
+            else "FROM subscriptions WHERE id = %s"
+        ),
         (subscription_id,),
         _read,
         SubscriptionUnknown,
@@ -61,7 +69,7 @@ def by_id(subscription_id: SubscriptionId, lock: bool = False) -> Query[Subscrip
 
 
 def by_line(line_id: LineId) -> Query[Subscription | None]:
-    return maybe(f"SELECT {_COLUMNS} FROM subscriptions WHERE line_id = %s", (line_id,), _read)
+    return maybe(_select("FROM subscriptions WHERE line_id = %s"), (line_id,), _read)
 
 
 def find(
@@ -69,15 +77,17 @@ def find(
 ) -> Query[Page[Subscription]]:
     conditions = ["tenant_id = scope_tenant()"]
     params: list[object] = []
-    for column, value in (("owner_id", customer_id), ("status", status)):
+    for condition, value in (("owner_id = %s", customer_id), ("status = %s::text", status)):
         if value is not None:
-            conditions.append(f"{column} = %s")
+            conditions.append(condition)
             params.append(value)
     if page.after is not None:
         conditions.append("(created_at, id) > (%s, %s)")
         params.extend(page.after)
+    matching = " AND ".join(conditions)  # sql: fixed texts, all values are parameters
+    rest = "FROM subscriptions WHERE " + matching + " ORDER BY created_at, id LIMIT %s"  # sql: the same
     found = many(
-        f"SELECT {_COLUMNS} FROM subscriptions WHERE {' AND '.join(conditions)} ORDER BY created_at, id LIMIT %s",
+        _select(rest),
         (*params, page.limit + 1),
         _read,
     )

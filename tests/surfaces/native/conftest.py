@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -33,6 +33,6 @@ def lasting_owner(database_url: str) -> Iterator[Owner]:
 
 
 @pytest.fixture(scope="module")
-async def lasting_world(engine: Engine, lasting_owner: Owner) -> AsyncIterator[World]:
+async def lasting_world(engine: Engine, lasting_owner: Owner) -> World:
     """One full world for a module whose tests are all refused, so that none of them changes it."""
-    yield await a_full_world(engine, lasting_owner)
+    return await a_full_world(engine, lasting_owner)

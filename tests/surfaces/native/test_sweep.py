@@ -1,4 +1,4 @@
-"""Every route, asked without a token, with a weak one, and with a stranger's: derived from the table, so none is missed."""
+"""Every route without a token, with a weak one, and with a stranger's: from the table, so that none is missed."""
 
 from __future__ import annotations
 

@@ -19,10 +19,9 @@ from chandlery.identity.clients import AddClient, add_client
 from chandlery.identity.gate import Gate
 from chandlery.identity.memberships import FindMemberships, find_memberships
 from chandlery.identity.roles import AddRole, add_role
-from chandlery.identity.secrets import MasterKey
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import LineId, OrderId, PlanId, new_id
+from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, new_id
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
 from chandlery.subscriptions.activation import Activate, activate
@@ -33,11 +32,11 @@ from chandlery.surfaces.http.urls import PublicUrls
 from chandlery.surfaces.native import surface
 from tests.builders import Tenant, a_tenant
 from tests.catalog.builders import a_catalog, a_rule
+from tests.identity.builders import a_gate
 
 Owner = psycopg.Connection[tuple[object, ...]]
 
 CALLBACK_KEY = b"a key that sandbox and server share"
-MASTER = MasterKey.from_text("a master key of the tests, as long as it must be")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ class NativeApi:
     """The app as `app` opens it, but for tokens: an opaque one stands for each actor that a test brings."""
 
     def __init__(self, engine: Engine, *, with_sandbox: bool = True) -> None:
-        self.gate = Gate.open(engine, MASTER, "https://api.example")
+        self.gate = a_gate(engine)
         vendor = Sandbox(engine.pool, engine.clock)
         by_name = {NAME: vendor} if with_sandbox else {}
         providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {})
@@ -117,7 +116,12 @@ def a_world(owner: Owner) -> World:
     found = owner.execute("SELECT id FROM products WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
     assert found is not None
     ids["product_id"] = UUID(str(found[0]))
-    return World(tenant, tenant.operator, tenant.reseller, tenant.customer, plans, ids)
+    return World(tenant, *map(_machine, (tenant.operator, tenant.reseller, tenant.customer)), plans, ids)
+
+
+def _machine(actor: Actor) -> Actor:
+    """The same with a client's id of its own, by which keys are kept apart."""
+    return replace(actor, client_id=ClientId(new_id()))
 
 
 async def a_full_world(engine: Engine, owner: Owner) -> World:

@@ -75,7 +75,7 @@ class Edge:
         self._house = house
         self._seconds = house.seconds
         self._limiters: dict[Rate, Limiter] = {}
-        self._verbs = re.compile(r"(?!)")
+        self._verbs = re.compile(r"(?!)()")
         self._headers = [(n.encode(), v.encode()) for n, v in surface.dialect.headers]
         self._router = self._route_table((*surface.routes, *documents(surface, house.urls)))
 

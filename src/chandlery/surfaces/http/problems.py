@@ -9,17 +9,20 @@ from __future__ import annotations
 import math
 import types
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import islice
 from typing import Annotated, Any, NewType, Union, get_args, get_origin
 
 import msgspec
 
+from chandlery.kernel.clock import FOREVER
 from chandlery.kernel.errors import Problem
 
 MAX_PROBLEMS = 200
 _MAX_DIGITS = 38
 _INT64 = 2**63
+_FIRST = datetime(1, 1, 2, tzinfo=UTC)
 
 
 def collect(type_: Any, value: Any, *, strict: bool) -> list[Problem]:
@@ -44,6 +47,8 @@ def sound(value: Any) -> bool:
         )
     if kind is float:
         return math.isfinite(value)
+    if kind is datetime:
+        return value.tzinfo is None or bool(_FIRST <= value <= FOREVER)
     if kind is list or kind is tuple or kind is set or kind is frozenset:
         return all(map(sound, value))
     if kind is dict:
@@ -80,7 +85,9 @@ def _walk(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
     yield from parts
 
 
-_UNSOUND = "Send text without NUL characters and numbers of at most 64 bits (38 decimal digits)."
+_UNSOUND = (
+    "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
+)
 
 
 def _parts(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
