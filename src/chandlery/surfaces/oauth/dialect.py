@@ -30,6 +30,10 @@ class ClientOfOtherApi(Invalid):
     """This API client was made for another API of this server; use that API's token endpoint."""
 
 
+class AuthorizationCodeWrong(Unauthenticated):
+    """This authorization code is unknown, used, expired, or was asked for otherwise; start again."""
+
+
 class ErrorBody(msgspec.Struct, kw_only=True):
     """What every refusal looks like (RFC 6749)."""
 
@@ -42,6 +46,7 @@ _ERRORS: Mapping[type[Fault], tuple[int, str]] = {
     CredentialsMissing: (401, "invalid_client"),
     CredentialsWrong: (400, "invalid_grant"),
     RefreshTokenWrong: (400, "invalid_grant"),
+    AuthorizationCodeWrong: (400, "invalid_grant"),
     GrantNotAllowed: (400, "unauthorized_client"),
     ClientOfOtherApi: (400, "unauthorized_client"),
     GrantTypeUnknown: (400, "unsupported_grant_type"),
