@@ -98,9 +98,11 @@ async def change_provider(unit: Unit, actor: Actor, command: ChangeProvider) -> 
     if changed.role is not None:
         organization = await unit.fetch(organization_store.organization_query(provider.organization_id))
         refuse_more_than_held(actor, await role_for(unit, changed.role, organization))
-    unit.write(store.save(changed, command.facts.sealed_secret), *store.put_domains(changed))
+    unit.write(store.save(changed), *store.put_domains(changed))
     if changed.issuer != provider.issuer:  # whom the old one called by a name says nothing about the new one
-        unit.write(*store.forget_people(changed.id))
+        unit.write(store.forget_people(changed.id))
+    if changed.issuer != provider.issuer or command.facts.sealed_secret is not None:
+        unit.write(store.put_secret(changed.id, command.facts.sealed_secret))
     unit.emit(_event("changed", changed))
     return changed
 

@@ -58,7 +58,7 @@ def check(provider: IdentityProvider) -> IdentityProvider:
             Problem("issuer", "Give the provider's issuer, such as https://id.example.com", "form")
         )
     if not re.fullmatch(r"[\x21-\x7e]{1,300}", provider.client_id):
-        problems.append(Problem("client_id", "Give the client id that the provider gave you.", "form"))
+        problems.append(Problem("client", "Give the client id that the provider gave you.", "form"))
     if not 1 <= len(provider.domains) <= MAX_DOMAINS:
         problems.append(Problem("domains", f"Give 1 to {MAX_DOMAINS} domains of mail addresses.", "length"))
     problems.extend(

@@ -26,6 +26,7 @@ from chandlery.identity._store.sessions import count_failure
 from chandlery.identity.errors import (
     PeopleOnly,
     SecondFactorMissing,
+    SecondFactorNeeded,
     SecondFactorThere,
     SecondFactorWrong,
 )
@@ -102,6 +103,16 @@ async def check_code(gate: Gate, user_id: UserId, code: str) -> None:
             step, mac = None, _recovery_mac(gate, user_id, code)
         if not await gate.engine.look_up(store.use(user_id, step, mac)):
             await _count(gate, user_id)
+
+
+async def confirm_person(gate: Gate, user_id: UserId, password: str, code: str | None) -> UserId:
+    """Both steps at once, for somebody whose account is known."""
+    known = await confirm_password(gate, user_id, password)
+    if known.second_factor:
+        if code is None:
+            raise SecondFactorNeeded
+        await check_code(gate, user_id, code)
+    return user_id
 
 
 async def standing(reader: Reader, actor: Actor, _command: None) -> FactorStanding | None:

@@ -22,6 +22,8 @@ class KnownClient:
     lifetimes: TokenLifetimes
     permissions: frozenset[str]
     proof: str | None = field(default=None, repr=False)
+    name: str = ""
+    redirect_uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

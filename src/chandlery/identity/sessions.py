@@ -93,6 +93,17 @@ async def authenticate_client(gate: Gate, client_id: str, secret: str | None) ->
     matches = [hmac.compare_digest(mac, live) for live in client.macs]
     if not client.is_public and not any(matches):
         raise ClientCredentialsWrong
+    return _known(client, None if client.is_public else mac.hex())
+
+
+async def find_known_client(gate: Gate, client_id: str) -> KnownClient | None:
+    """A client by its id alone, as it stands in a link: it has shown nothing."""
+    found = parse_id(client_id)
+    client = await gate.engine.look_up(store.find_client(found)) if found else None
+    return None if client is None else _known(client, None)
+
+
+def _known(client: store.StoredClient, proof: str | None) -> KnownClient:
     return KnownClient(
         client.id,
         client.organization_id,
@@ -101,7 +112,9 @@ async def authenticate_client(gate: Gate, client_id: str, secret: str | None) ->
         client.is_public,
         client.lifetimes,
         resolve(client.role, client.permissions, client.organization_id, client.tenant_id),
-        None if client.is_public else mac.hex(),
+        proof,
+        client.name,
+        client.redirect_uris,
     )
 
 
@@ -110,11 +123,16 @@ async def sign_in_user(gate: Gate, command: SignIn) -> KnownUser:
     known = await check_password(gate, command)
     if known.second_factor:
         raise SecondFactorNeeded
+    if not known.organizations:
+        raise CredentialsWrong
     return known
 
 
 async def check_password(gate: Gate, command: SignIn) -> KnownUser:
-    """The first step. Unknown names and wrong passwords answer alike, take as long, and are locked out alike."""
+    """The first step. Unknown names and wrong passwords answer alike, take as long, and are locked out alike.
+
+    They may belong nowhere yet: somebody who accepts an invitation does not.
+    """
     login = command.login.strip()[:300]
     if "\0" in login:
         raise CredentialsWrong
@@ -142,8 +160,6 @@ async def _check_password(gate: Gate, query: Query[store.StoredLogin], password:
     renewed = await gate.passwords.renewed(found.password_hash, password)
     if found.failures or renewed:
         await engine.look_up(store.note_sign_in(found, renewed))
-    if not found.organizations:
-        raise CredentialsWrong
     return KnownUser(found.user_id, found.organizations, renewed or found.password_hash, found.second_factor)
 
 

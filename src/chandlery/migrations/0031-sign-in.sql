@@ -319,7 +319,8 @@ BEGIN
     END IF;
     -- Taken, whatever else is wrong with it: it was shown, so it is spent.
     UPDATE authorization_codes c SET session_id = p_session WHERE c.mac = v_code.mac;
-    IF v_code.expires_at > p_now AND v_code.redirect_uri = p_redirect_uri AND v_code.challenge = p_challenge THEN
+    IF v_code.expires_at > p_now AND v_code.redirect_uri = coalesce(p_redirect_uri, v_code.redirect_uri)
+        AND v_code.challenge = p_challenge THEN
         SELECT s.* INTO tenant, user_role, user_permissions, client_role, client_permissions FROM open_session(
             p_session, v_code.organization_id, v_code.user_id, p_client, p_surface, v_code.scope, p_seconds, NULL,
             p_refresh_mac, p_now) s;

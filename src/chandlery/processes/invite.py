@@ -19,7 +19,7 @@ from chandlery.identity.users import get_user
 from chandlery.kernel.actor import Actor, system
 from chandlery.processes.letters import composing, matters
 
-ANSWER_SECONDS: Final = 0.25
+ANSWER_SECONDS: Final = 0.1
 """Whether there is anybody to write to takes less than this to find out and to write: time does not tell."""
 
 

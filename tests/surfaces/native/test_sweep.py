@@ -26,6 +26,8 @@ from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 FOR_EVERYBODY = {"get_me"}
 # Without an operator's decision to make, there is nothing to decide.
 NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
+# Nothing was set up yet.
+NOTHING_SET_UP = {"confirm_second_factor", "remove_second_factor"}
 
 PROTECTED = [route for route in ROUTES if not route.public]
 NAMING = [route for route in PROTECTED if path_names(route)]
@@ -72,6 +74,9 @@ def test_only_these_routes_are_public() -> None:
         "/health/live",
         "/health/ready",
         "/v1/fulfilment/callbacks/{provider}",
+        "/v1/invitations/accept",
+        "/v1/password-resets",
+        "/v1/password-resets/complete",
     }
 
 
@@ -180,6 +185,8 @@ async def test_who_may_is_answered_as_the_document_says(
     )
     if route.operation in NOTHING_TO_DECIDE:
         assert (reply.status_code, reply.json()["code"]) == (404, "provisioning_unknown")
+    elif route.operation in NOTHING_SET_UP:
+        assert (reply.status_code, reply.json()["code"]) == (404, "second_factor_missing")
     elif route.operation == "import_price_sheet":
         assert (reply.status_code, reply.json()["code"]) == (422, "sheet_unreadable")
     else:

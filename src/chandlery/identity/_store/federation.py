@@ -82,16 +82,11 @@ def add(new: IdentityProvider, path: str, sealed: bytes | None) -> Write:
     )
 
 
-def save(changed: IdentityProvider, sealed: bytes | None) -> Write:
-    """The secret stays unless there is another, or it was the secret of another issuer."""
+def save(changed: IdentityProvider) -> Write:
     return Write(
-        "UPDATE identity_providers SET sealed_secret = CASE WHEN %s::bytea IS NOT NULL THEN %s::bytea"
-        " WHEN issuer = %s::text THEN sealed_secret END, name = %s::text, issuer = %s::text, client_id = %s::text,"
-        " role = %s::text, role_id = %s::uuid, is_active = %s::boolean, version = %s WHERE id = %s",
+        "UPDATE identity_providers SET name = %s::text, issuer = %s::text, client_id = %s::text, role = %s::text,"
+        " role_id = %s::uuid, is_active = %s::boolean, version = %s WHERE id = %s",
         (
-            sealed,
-            sealed,
-            changed.issuer,
             changed.name,
             changed.issuer,
             changed.client_id,
@@ -100,6 +95,12 @@ def save(changed: IdentityProvider, sealed: bytes | None) -> Write:
             changed.version,
             changed.id,
         ),
+    )
+
+
+def put_secret(provider_id: IdentityProviderId, sealed: bytes | None) -> Write:
+    return Write(
+        "UPDATE identity_providers SET sealed_secret = %s::bytea WHERE id = %s", (sealed, provider_id)
     )
 
 
@@ -115,8 +116,8 @@ def put_domains(provider: IdentityProvider) -> tuple[Write, Write]:
     )
 
 
-def forget_people(provider_id: IdentityProviderId) -> tuple[Write, ...]:
-    return (Write("SELECT forget_federated_identities(%s)", (provider_id,)),)
+def forget_people(provider_id: IdentityProviderId) -> Write:
+    return Write("SELECT forget_federated_identities(%s)", (provider_id,))
 
 
 def remove(provider_id: IdentityProviderId) -> Write:

@@ -118,7 +118,13 @@ def membership_for_change(membership_id: MembershipId) -> Query[tuple[Membership
 
 def held_on(user_id: UserId, limit: int) -> Query[dict[str, Any]]:
     """Everything that is held on somebody; lists hold one more than the limit where there is more."""
-    return one("SELECT held_on_person(%s, %s::integer)", (user_id, limit), scalar, UserUnknown)
+
+    def read(row: Row) -> dict[str, Any]:
+        if row[0] is None:
+            raise UserUnknown
+        return dict(row[0])
+
+    return one("SELECT held_on_person(%s, %s::integer)", (user_id, limit), read, UserUnknown)
 
 
 def erase(user_id: UserId) -> Write:

@@ -55,7 +55,7 @@ class NewCode:
 class Redeeming:
     mac: bytes = field(repr=False)
     client_id: ClientId
-    redirect_uri: str
+    redirect_uri: str | None
     challenge: str
     session_id: SessionId
     surface: str

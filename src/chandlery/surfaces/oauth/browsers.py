@@ -60,9 +60,11 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Redemption:
+    """A client that names the `redirect_uri` again must name the same; PKCE does not need it (OAuth 2.1)."""
+
     code: str = field(repr=False)
-    redirect_uri: str
     verifier: str = field(repr=False)
+    redirect_uri: str | None = None
 
 
 async def open_browser_session(gate: Gate, who: SignedIn) -> str:
