@@ -21,14 +21,9 @@ from chandlery.surfaces.oauth.openid import OpenId
 from chandlery.surfaces.oauth.routes import surface
 from chandlery.surfaces.oauth.wiring import Wiring
 from tests.builders import Tenant
-from tests.identity.builders import ISSUER, Machine, a_client, a_gate
+from tests.identity.builders import ISSUER, Machine, a_client
 
 BOTH = frozenset({"client_credentials", "refresh_token"})
-
-
-@pytest.fixture(scope="session")
-def gate(engine: Engine) -> Gate:
-    return a_gate(engine)
 
 
 @pytest.fixture
