@@ -9,6 +9,8 @@ from functools import partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
+from chandlery.engine import mail
+from chandlery.engine.couriers import courier_from
 from chandlery.engine.database import PoolSize, open_pool
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.tasks import Task
@@ -32,6 +34,7 @@ from chandlery.surfaces.oauth.openid import OpenId
 from chandlery.surfaces.oauth.wiring import Wiring
 
 CALLBACK_PURPOSE = "provider-callbacks"
+OUTBOX = "outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +88,14 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             checks=readiness(engine),
             wired=Wired(engine, gate, providers, sandbox, outbound, FORMS),
         )
+        courier = courier_from(settings.smtp_url, settings.data / OUTBOX)
         yield OpenHouse(
             engine,
             gate,
             providers,
             signing_in,
             house,
-            triggers.tasks(providers),
+            {**triggers.tasks(providers), mail.TASK: mail.letter_task(courier, settings.mail_from)},
             triggers.periodic(calling_back),
         )
 

@@ -33,6 +33,13 @@ ORDERS_READ = "orders:read"
 ORDERS_WRITE = "orders:write"
 ORDERS_CHECKOUT = "orders:checkout"
 ORDERS_CANCEL = "orders:cancel"
+ORDERS_APPROVE = "orders:approve"
+APPROVAL_RULES_READ = "approval_rules:read"
+APPROVAL_RULES_WRITE = "approval_rules:write"
+CUSTOM_FIELDS_READ = "custom_fields:read"
+CUSTOM_FIELDS_WRITE = "custom_fields:write"
+CREDIT_READ = "credit:read"
+CREDIT_WRITE = "credit:write"
 SUBSCRIPTIONS_READ = "subscriptions:read"
 SUBSCRIPTIONS_WRITE = "subscriptions:write"
 FULFILMENT_READ = "fulfilment:read"
@@ -77,6 +84,13 @@ PERMISSIONS = (
     Permission(ORDERS_WRITE, "Open drafts and change them"),
     Permission(ORDERS_CHECKOUT, "Submit an order: commit to buy"),
     Permission(ORDERS_CANCEL, "Cancel an order where that is still possible"),
+    Permission(ORDERS_APPROVE, "Approve and decline orders that wait for the own organisation"),
+    Permission(APPROVAL_RULES_READ, "See which orders need an approval"),
+    Permission(APPROVAL_RULES_WRITE, "Set which orders need an approval, and whose"),
+    Permission(CUSTOM_FIELDS_READ, "See which custom fields there are"),
+    Permission(CUSTOM_FIELDS_WRITE, "Define custom fields"),
+    Permission(CREDIT_READ, "See credit and spending limits, and what is used of them"),
+    Permission(CREDIT_WRITE, "Set credit and spending limits, and release orders held by one"),
     Permission(SUBSCRIPTIONS_READ, "See subscriptions"),
     Permission(SUBSCRIPTIONS_WRITE, "Change, renew and cancel subscriptions"),
     Permission(FULFILMENT_READ, "See how each line is being provisioned, and why one waits"),

@@ -266,8 +266,10 @@ def require_grant(client: KnownClient, grant: str) -> None:
 
 
 async def sweep_identity(engine: Engine) -> None:
-    """Periodic: forget sessions, failures and keys that have long expired."""
+    """Periodic: forget sessions, failures, codes, letters' tokens and keys that have long expired."""
     while await engine.look_up(store.sweep(SWEEP_LIMIT)) == SWEEP_LIMIT:
+        pass
+    while await engine.look_up(store.sweep_sign_in(engine.clock.now(), SWEEP_LIMIT)) == SWEEP_LIMIT:
         pass
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -24,17 +22,27 @@ from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 
 # Anybody with a token may ask who they are.
 FOR_EVERYBODY = {"get_me"}
-# Without an operator's decision to make, there is nothing to decide.
-NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
-# Nothing was set up yet.
-NOTHING_SET_UP = {"confirm_second_factor", "remove_second_factor"}
+# What is there to decide about a draft? And a price sheet has to be one.
+OTHERWISE = {
+    "retry_line": (404, "provisioning_unknown"),
+    "complete_line": (404, "provisioning_unknown"),
+    "refuse_line": (404, "provisioning_unknown"),
+    "approve_order": (409, "order_not_waiting"),
+    "decline_order": (409, "order_not_waiting"),
+    "release_order": (409, "order_not_waiting"),
+    "resubmit_order": (409, "order_not_declined"),
+    "settle_order": (422, "nothing_to_settle"),
+    "confirm_second_factor": (404, "second_factor_missing"),
+    "remove_second_factor": (404, "second_factor_missing"),
+    "import_price_sheet": (422, "sheet_unreadable"),
+}
 
 PROTECTED = [route for route in ROUTES if not route.public]
 NAMING = [route for route in PROTECTED if path_names(route)]
 SENDING = [route for route in PROTECTED if route.body not in (None, bytes)]
 
 
-def each(routes: list[Route]) -> Any:
+def each(routes: list[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", routes, ids=[route.operation for route in routes])
 
 
@@ -183,12 +191,8 @@ async def test_who_may_is_answered_as_the_document_says(
         headers={"content-type": media_type_of(route)},
         params=query,
     )
-    if route.operation in NOTHING_TO_DECIDE:
-        assert (reply.status_code, reply.json()["code"]) == (404, "provisioning_unknown")
-    elif route.operation in NOTHING_SET_UP:
-        assert (reply.status_code, reply.json()["code"]) == (404, "second_factor_missing")
-    elif route.operation == "import_price_sheet":
-        assert (reply.status_code, reply.json()["code"]) == (422, "sheet_unreadable")
+    if route.operation in OTHERWISE:
+        assert (reply.status_code, reply.json()["code"]) == OTHERWISE[route.operation]
     else:
         assert reply.status_code == route.status, reply.text
         if route.reply is not None:

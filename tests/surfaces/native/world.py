@@ -11,6 +11,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
+from chandlery.billing.limits import SetLimit, set_limit
 from chandlery.catalog.offers import PlanRef
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
@@ -36,6 +37,9 @@ from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import ClientId, LineId, OrderId, PersonalTokenId, PlanId, SessionId, UserId, new_id
 from chandlery.kernel.page import PageRequest
+from chandlery.ordering.approval import Approvers
+from chandlery.ordering.approval_rules import RuleTerms, set_rule
+from chandlery.ordering.custom_fields import DefineField, define_field
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
 from chandlery.subscriptions.activation import Activate, activate
 from chandlery.surfaces.http.edge import asgi_app
@@ -133,7 +137,8 @@ def a_world(owner: Owner) -> World:
     found = owner.execute("SELECT id FROM products WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
     assert found is not None
     ids["product_id"] = UUID(str(found[0]))
-    return World(tenant, *map(_machine, (tenant.operator, tenant.reseller, tenant.customer)), plans, ids)
+    operator, reseller, customer = map(_machine, (tenant.operator, tenant.reseller, tenant.customer))
+    return World(tenant, operator, reseller, customer, plans, ids)
 
 
 def _machine(actor: Actor) -> Actor:
@@ -171,6 +176,7 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
         world.reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines)
     )
     world.ids["order_id"], world.ids["line_id"] = draft.result.id, draft.result.lines[0].id
+    await set_terms(engine, world)
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
@@ -206,6 +212,17 @@ async def _ways_in(engine: Engine, world: World) -> None:
     )
     token = AddPersonalToken(matter, "native", "Mine", new_id().bytes, NOW)
     world.ids["token_id"] = (await engine.perform(actor, add_personal_token, token)).result.id
+
+
+async def set_terms(engine: Engine, world: World) -> None:
+    """A custom field, an approval rule that is asleep, and a limit that nobody reaches."""
+    field = DefineField("order", "project", "Project", "text")
+    world.ids["custom_field_id"] = (await engine.perform(world.operator, define_field, field)).result.id
+    asked = (Approvers(world.operator.organization_id),)
+    rule = RuleTerms("Every order", asked, active=False)
+    world.ids["approval_rule_id"] = (await engine.perform(world.operator, set_rule, rule)).result.id
+    limit = SetLimit(world.reseller.organization_id, "USD", 10**12, "month")
+    world.ids["credit_limit_id"] = (await engine.perform(world.operator, set_limit, limit)).result.id
 
 
 def an_activation(world: World) -> Activate:

@@ -189,6 +189,10 @@ def sweep(limit: int) -> Query[int]:
     return one("SELECT sweep_identity(%s::integer)", (limit,), scalar, RefreshTokenWrong)
 
 
+def sweep_sign_in(now: datetime, limit: int) -> Query[int]:
+    return one("SELECT sweep_sign_in(%s, %s::integer)", (now, limit), scalar, RefreshTokenWrong)
+
+
 def _live(r: Row) -> LiveSession:
     return LiveSession(r[0], r[1], r[2], r[3], r[4], r[5], r[6], _scope(r[7]), r[8], r[9])
 

@@ -53,9 +53,8 @@ def sound(value: Any) -> bool:
         return all(map(sound, value))
     if kind is dict:
         return all(map(sound, value)) and all(map(sound, value.values()))
-    if isinstance(value, msgspec.Struct):
-        return all(sound(getattr(value, name)) for name in value.__struct_fields__)
-    return True
+    fields = value.__struct_fields__ if isinstance(value, msgspec.Struct) else ()
+    return all(sound(getattr(value, name)) for name in fields)
 
 
 def plain(type_: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -85,9 +84,7 @@ def _walk(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
     yield from parts
 
 
-_UNSOUND = (
-    "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
-)
+_UNSOUND = "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
 
 
 def _parts(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
