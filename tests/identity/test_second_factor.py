@@ -1,4 +1,4 @@
-"""Codes of an authenticator app: set up and removed by password, each good once, guesses locked apart from passwords."""
+"""Codes of an authenticator app: set up and removed by password, good once, guesses locked apart from passwords."""
 
 from __future__ import annotations
 

@@ -147,6 +147,16 @@ def _refusals(settings: Settings) -> list[str]:
         found.append("CHANDLERY_LOG_LEVEL: debug, info, warning or error")
     if settings.log_format not in ("console", "json"):
         found.append("CHANDLERY_LOG_FORMAT: console or json")
+    found += _mail_refusals(settings)
+    if settings.public_url is not None:
+        parts = urlsplit(settings.public_url)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+            found.append("CHANDLERY_PUBLIC_URL: an absolute http(s) URL such as https://shop.example.com")
+    return found
+
+
+def _mail_refusals(settings: Settings) -> list[str]:
+    found = []
     if settings.smtp_url is not None:
         try:
             smtp_courier(settings.smtp_url)
@@ -154,8 +164,4 @@ def _refusals(settings: Settings) -> list[str]:
             found.append(f"CHANDLERY_SMTP_URL: {error}")
     if not is_mailbox(settings.mail_from):
         found.append("CHANDLERY_MAIL_FROM: one bare mail address such as shop@example.com")
-    if settings.public_url is not None:
-        parts = urlsplit(settings.public_url)
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-            found.append("CHANDLERY_PUBLIC_URL: an absolute http(s) URL such as https://shop.example.com")
     return found
