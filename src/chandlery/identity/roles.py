@@ -30,19 +30,21 @@ _OPERATES = frozenset({p.FULFILMENT_OPERATE})
 
 BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "owner": p.EVERY,
-    "admin": p.EVERY - {p.TENANT_ADMIN},
+    "admin": p.EVERY - {p.TENANT_ADMIN, p.FEDERATION_WRITE},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ}
+        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.ACCOUNT_WRITE}
         | _SELLS
     ),
     "approver": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE}
+        | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE, p.ACCOUNT_WRITE}
     ),
-    "reader": _READS,
+    "reader": _READS | {p.ACCOUNT_WRITE},
     "fulfilment": frozenset(
-        {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ} | _OPERATES
+        {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ}
+        | {p.ACCOUNT_WRITE}
+        | _OPERATES
     ),
 }
 OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.TENANT_ADMIN})
