@@ -57,7 +57,7 @@ async def receive(engine: Engine, providers: Providers, callback: ReceivedCallba
     if key is None:
         raise ProviderUnknown(given=callback.provider)
     if len(callback.body) > MAX_BODY_BYTES or not signatures.is_signed(
-        key, callback.headers, callback.body, engine.clock.now()
+        [key], callback.headers, callback.body, engine.clock.now()
     ):
         raise CallbackNotAuthentic
     message = _decode(callback.body)
