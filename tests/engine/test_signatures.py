@@ -76,5 +76,5 @@ def test_a_key_has_a_text_form_that_libraries_know() -> None:
     theirs = Webhook(secret).sign("m-1", NOW, BODY.decode())
     assert sign([key], "m-1", NOW, BODY)["webhook-signature"] == theirs
     for not_one in ("", "sk_live_1", "whsec_not base64"):
-        with pytest.raises(ValueError, match="whsec_|base64"):
+        with pytest.raises(ValueError, match="a secret is whsec_"):
             key_of(not_one)

@@ -23,7 +23,7 @@ from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 # Anybody with a token may ask who they are.
 FOR_EVERYBODY = {"get_me"}
 # Without an operator's decision to make, there is nothing to decide.
-NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
+NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line", "get_line_fulfilment"}
 
 PROTECTED = [route for route in ROUTES if not route.public]
 NAMING = [route for route in PROTECTED if path_names(route)]

@@ -11,14 +11,19 @@ import httpx
 import psycopg
 
 from chandlery.catalog.offers import PlanRef
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
+from chandlery.fulfilment.manual import Manual
+from chandlery.fulfilment.port import Provider
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
+from chandlery.fulfilment.setting_up import AddProvider, SettingUp
 from chandlery.identity import permissions
 from chandlery.identity.clients import AddClient, add_client
 from chandlery.identity.gate import Gate
 from chandlery.identity.memberships import FindMemberships, find_memberships
 from chandlery.identity.roles import AddRole, add_role
+from chandlery.identity.secrets import Seal
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, new_id
@@ -32,7 +37,7 @@ from chandlery.surfaces.http.urls import PublicUrls
 from chandlery.surfaces.native import surface
 from tests.builders import Tenant, a_tenant
 from tests.catalog.builders import a_catalog, a_rule
-from tests.identity.builders import a_gate
+from tests.identity.builders import MASTER, a_gate
 
 Owner = psycopg.Connection[tuple[object, ...]]
 
@@ -44,6 +49,7 @@ class Wiring:
     engine: Engine
     gate: Gate
     providers: Providers
+    setting_up: SettingUp
     sandbox: Sandbox | None
 
 
@@ -53,15 +59,17 @@ class NativeApi:
     def __init__(self, engine: Engine, *, with_sandbox: bool = True) -> None:
         self.gate = a_gate(engine)
         vendor = Sandbox(engine.pool, engine.clock)
-        by_name = {NAME: vendor} if with_sandbox else {}
-        providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {})
+        by_name: dict[str, Provider] = {"manual": Manual()} | ({NAME: vendor} if with_sandbox else {})
+        outbound, seal = Outbound(), Seal(MASTER, "provider-secrets")
+        providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {}, sealer=seal)
+        setting_up = SettingUp(seal, outbound, engine.clock)
         self._actors: dict[str, Actor] = {}
         self.house = House(
             engine=engine,
             verify_token=self._verify,
             urls=PublicUrls("https://api.example"),
             seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
-            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None),
+            wired=Wiring(engine, self.gate, providers, setting_up, vendor if with_sandbox else None),
         )
         self._app = asgi_app(surface, self.house)
 
@@ -116,6 +124,9 @@ def a_world(owner: Owner) -> World:
     found = owner.execute("SELECT id FROM products WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
     assert found is not None
     ids["product_id"] = UUID(str(found[0]))
+    found = owner.execute("SELECT id FROM vendors WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
+    assert found is not None
+    ids["vendor_id"] = UUID(str(found[0]))
     operator, reseller, customer = map(_machine, (tenant.operator, tenant.reseller, tenant.customer))
     return World(tenant, operator, reseller, customer, plans, ids)
 
@@ -153,6 +164,10 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
         world.reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines)
     )
     world.ids["order_id"], world.ids["line_id"] = draft.result.id, draft.result.lines[0].id
+    provider = AddProvider(str(new_id()), url="https://vendor.example.com/")
+    setting_up = SettingUp(Seal(MASTER, "provider-secrets"), Outbound(), engine.clock)
+    added = await engine.perform(world.tenant.system, setting_up.add, provider)
+    world.ids["provider_name"] = UUID(added.result.setup.name)
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result

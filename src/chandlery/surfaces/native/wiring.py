@@ -11,6 +11,7 @@ from typing import Protocol
 from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.fulfilment.setting_up import SettingUp
 from chandlery.identity.gate import Gate
 from chandlery.identity.organizations import Organization, organization_query
 from chandlery.kernel.actor import Actor
@@ -31,6 +32,8 @@ class Wired(Protocol):
     def gate(self) -> Gate: ...
     @property
     def providers(self) -> Providers: ...
+    @property
+    def setting_up(self) -> SettingUp: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
 
