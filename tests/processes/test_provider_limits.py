@@ -19,7 +19,7 @@ from chandlery.fulfilment.port import Done, Outcome, Request, Unknown
 from chandlery.fulfilment.provisioning import State
 from chandlery.fulfilment.queries import FindWaiting, find_waiting
 from chandlery.fulfilment.sandbox.faults import Fault
-from chandlery.fulfilment.setting_up import AddProvider, get_provider
+from chandlery.fulfilment.setting_up import AddProvider, ChangeProvider, SettingUp, get_provider
 from chandlery.fulfilment.simulator import SimulatedFault
 from chandlery.identity import permissions
 from chandlery.kernel.actor import system
@@ -29,6 +29,7 @@ from chandlery.ordering.status import LineStatus, OrderStatus
 from chandlery.processes.fulfil_order import Advance, Call, Reply, advance, fulfil_order
 from chandlery.processes.stuck_lines import RefuseLine, refuse_line
 from tests.builders import allowed
+from tests.fulfilment.subjects import SEAL
 from tests.processes.builders import World, a_world
 from tests.processes.provider_world import (
     NAME,
@@ -92,7 +93,7 @@ async def come_at_once(world: World, orders: list[Order]) -> list[asyncio.Task[N
         asyncio.create_task(fulfil_order(replace(world.engine), world.providers, world.tenant.id, order.id))
         for order in orders
     ]
-    while sum(task.done() for task in tasks) + busy.inside < len(orders):
+    while sum(task.done() for task in tasks) + busy.inside < len(orders):  # noqa: ASYNC110 - two kinds of news
         await asyncio.sleep(0.005)
     return tasks
 
@@ -278,6 +279,17 @@ async def test_a_line_that_waits_may_be_refused_by_a_person_and_waits_no_more(
         "SELECT order_id FROM provider_turns WHERE tenant_id = %s", (world.tenant.id,)
     ).fetchall()
     assert left == [(first.id,)]
+
+
+async def test_those_that_wait_are_called_when_the_provider_is_set_up_differently(world: World) -> None:
+    await limited(world, concurrency=1)
+    first, second = await world.place("suite-basic"), await world.place("dock")
+    await a_call(world, first)
+    await a_call(world, second)
+    setting_up = SettingUp(SEAL, Outbound(), world.clock)
+    await world.engine.perform(world.tenant.system, setting_up.change, ChangeProvider(SLOW, concurrency=2))
+    await world.work()
+    assert await statuses(world, [second]) == [OrderStatus.COMPLETED]
 
 
 class Killed(Exception):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
+from chandlery.engine.statements import Query
 from chandlery.engine.unit_of_work import Unit
 from chandlery.fulfilment._store import providers as _store
 from chandlery.fulfilment.circuit import Circuit
@@ -17,7 +18,7 @@ from chandlery.fulfilment.provisioning import Provisioning
 from chandlery.fulfilment.turnstile import Turnstile, Verdict
 from chandlery.kernel.clock import rfc3339
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import OrderId, OrganizationId, ProvisioningId
+from chandlery.kernel.ids import OrderId, OrganizationId, ProviderId, ProvisioningId
 
 
 @dataclass(slots=True)
@@ -105,6 +106,11 @@ class Turns:
             self.unit.emit(Event(CIRCUIT_CLOSED, after.setup.id, owner_id, {"name": name}))
         if now.probing_until is not None and now.probing_until != was.probing_until:
             self.unit.emit(Event(CIRCUIT_PROBED, after.setup.id, owner_id, {"name": name}))
+
+
+def first_waiting(provider_id: ProviderId) -> Query[list[OrderId]]:
+    """Orders with the lines that have waited longest at a provider."""
+    return _store.first_waiting(provider_id)
 
 
 def forget(unit: Unit, provisioning_id: ProvisioningId) -> None:

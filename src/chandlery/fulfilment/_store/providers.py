@@ -78,6 +78,15 @@ def turns(name: str, order_id: OrderId) -> Query[list[Turn]]:
     return many(_TURNS, (name, name, order_id, name, CALLED_AT_ONCE), _read_turn)
 
 
+def first_waiting(provider_id: ProviderId) -> Query[list[OrderId]]:
+    return many(
+        """SELECT order_id FROM provider_turns WHERE provider_id = %s AND held_until IS NULL
+           GROUP BY order_id ORDER BY min(came_at), order_id LIMIT %s""",
+        (provider_id, CALLED_AT_ONCE),
+        lambda row: OrderId(row[0]),
+    )
+
+
 def waiting(name: str) -> Query[int]:
     return one(_WAITING, (name,), lambda row: int(row[0]), ProviderUnknown)
 
