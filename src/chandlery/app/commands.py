@@ -1,4 +1,4 @@
-"""The operator's commands: `chandlery serve`, `demo`, `credentials`, `migrate`, `worker`, `import-prices`, `doctor`, ..."""
+"""The operator's commands: `chandlery serve`, `demo`, `credentials`, `migrate`, `worker`, `import-prices`, and more."""
 
 from __future__ import annotations
 
