@@ -16,14 +16,18 @@ from chandlery.engine.outbound import Outbound
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.worker import Periodic
+from chandlery.fulfilment import manual
+from chandlery.fulfilment.http.vendor import HttpVendors
+from chandlery.fulfilment.manual import Manual
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox import vendor as sandbox_vendor
 from chandlery.fulfilment.sandbox.callbacks import CallingBack, over_http
 from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.fulfilment.setting_up import SettingUp
 from chandlery.identity.clients import origin_allowed
 from chandlery.identity.gate import Gate
 from chandlery.identity.personal_tokens import FORMS, TokenForm, verify_bearer
-from chandlery.identity.secrets import MasterKey
+from chandlery.identity.secrets import MasterKey, Seal
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import SystemClock
 from chandlery.processes import triggers
@@ -35,6 +39,7 @@ from chandlery.surfaces.oauth.wiring import Wiring
 
 CALLBACK_PURPOSE = "provider-callbacks"
 OUTBOX = "outbox"
+PROVIDER_SECRETS = "provider-secrets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,7 @@ class Wired:
     engine: Engine
     gate: Gate
     providers: Providers
+    setting_up: SettingUp
     sandbox: Sandbox | None
     outbound: Outbound
     token_forms: Mapping[str, TokenForm]
@@ -73,7 +79,8 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         await gate.tokens.keys.signer()  # makes the first key, and finds a wrong master key now and not later
         sandbox = Sandbox(pool, engine.clock)
         key = gate.master.derive(CALLBACK_PURPOSE)
-        providers = Providers({sandbox_vendor.NAME: sandbox}, {sandbox_vendor.NAME: key})
+        seal = Seal(gate.master, PROVIDER_SECRETS)
+        providers = _providers(sandbox, key, HttpVendors(outbound, seal, engine.clock))
         calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
 
         async def verify(token: str, head: Head) -> Actor:
@@ -86,7 +93,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             urls=PublicUrls(settings.base_url),
             allows_origin=partial(origin_allowed, engine),
             checks=readiness(engine),
-            wired=Wired(engine, gate, providers, sandbox, outbound, FORMS),
+            wired=Wired(
+                engine, gate, providers, SettingUp(seal, outbound, engine.clock), sandbox, outbound, FORMS
+            ),
         )
         courier = courier_from(settings.smtp_url, settings.data / OUTBOX)
         yield OpenHouse(
@@ -98,6 +107,17 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             {**triggers.tasks(providers), mail.TASK: mail.letter_task(courier, settings.mail_from)},
             triggers.periodic(calling_back),
         )
+
+
+def _providers(sandbox: Sandbox, callback_key: bytes, http: HttpVendors) -> Providers:
+    """Those that are there without being set up, and how the others are made."""
+    by_hand = Manual()
+    return Providers(
+        {sandbox_vendor.NAME: sandbox, manual.NAME: by_hand},
+        {sandbox_vendor.NAME: callback_key},
+        kinds={"http": http, "manual": lambda _: by_hand, "sandbox": lambda _: sandbox},
+        sealer=http.sealer,
+    )
 
 
 def _master_key(settings: Settings) -> MasterKey:

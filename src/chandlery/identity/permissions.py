@@ -44,6 +44,8 @@ SUBSCRIPTIONS_READ = "subscriptions:read"
 SUBSCRIPTIONS_WRITE = "subscriptions:write"
 FULFILMENT_READ = "fulfilment:read"
 FULFILMENT_OPERATE = "fulfilment:operate"
+PROVIDERS_READ = "providers:read"
+PROVIDERS_WRITE = "providers:write"
 DOCUMENTS_READ = "documents:read"
 DOCUMENTS_WRITE = "documents:write"
 EVENTS_READ = "events:read"
@@ -95,6 +97,8 @@ PERMISSIONS = (
     Permission(SUBSCRIPTIONS_WRITE, "Change, renew and cancel subscriptions"),
     Permission(FULFILMENT_READ, "See how each line is being provisioned, and why one waits"),
     Permission(FULFILMENT_OPERATE, "Decide about lines that wait for a person"),
+    Permission(PROVIDERS_READ, "See which providers are set up and how they are, without their secrets"),
+    Permission(PROVIDERS_WRITE, "Set up providers, their limits and secrets"),
     Permission(DOCUMENTS_READ, "Read documents and make links to them"),
     Permission(DOCUMENTS_WRITE, "Upload documents and remove uploads"),
     Permission(EVENTS_READ, "Read the stream of events and the audit trail"),

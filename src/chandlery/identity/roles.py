@@ -43,11 +43,11 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "reader": _READS | {p.ACCOUNT_WRITE},
     "fulfilment": frozenset(
         {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ}
-        | {p.ACCOUNT_WRITE}
+        | {p.ACCOUNT_WRITE, p.PROVIDERS_READ}
         | _OPERATES
     ),
 }
-OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.TENANT_ADMIN})
+OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.TENANT_ADMIN, p.PROVIDERS_WRITE})
 """These reach all organisations of a tenant, so no role brings them to an organisation other than the operator's."""
 MAX_NAME = 100
 

@@ -8,11 +8,12 @@ from chandlery.engine.jobs import Job, Triggers
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.worker import Periodic
+from chandlery.fulfilment.events import PROVIDER_CHANGED
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
 from chandlery.identity.sessions import sweep_identity
 from chandlery.kernel.events import Event
-from chandlery.processes import fulfil_order
+from chandlery.processes import fulfil_order, wake_waiting
 from chandlery.processes.expire_drafts import expire_drafts
 from chandlery.processes.wake_overdue import wake_overdue
 
@@ -25,12 +26,20 @@ def _answered(event: Event) -> Job:
     return fulfil_order.job(event.data["order_id"])
 
 
-TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _answered}
+def _set_up_anew(event: Event) -> Job:
+    return wake_waiting.job(event.subject_id)
+
+
+TRIGGERS: Triggers = {
+    "order.submitted": _submitted,
+    "provisioning.answered": _answered,
+    PROVIDER_CHANGED: _set_up_anew,
+}
 
 
 def tasks(providers: Providers) -> Mapping[str, Task]:
     """Every kind of job that a worker must know."""
-    return {fulfil_order.TASK: fulfil_order.task(providers)}
+    return {fulfil_order.TASK: fulfil_order.task(providers), wake_waiting.TASK: wake_waiting.run}
 
 
 def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:

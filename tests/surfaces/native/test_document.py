@@ -77,6 +77,8 @@ def test_every_write_takes_an_idempotency_key_but_for_those_that_say_why() -> No
         "add_personal_token",
         "change_own_password",  # the same password again is refused, and an answer would say it was right
         "remove_second_factor",
+        "add_provider",
+        "rotate_provider_secret",
         "import_price_sheet",  # the same sheet again changes nothing
         "set_sandbox_faults",
         "clear_sandbox_faults",

@@ -24,6 +24,7 @@ from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 FOR_EVERYBODY = {"get_me"}
 # What is there to decide about a draft? And a price sheet has to be one.
 OTHERWISE = {
+    "get_line_fulfilment": (404, "provisioning_unknown"),
     "retry_line": (404, "provisioning_unknown"),
     "complete_line": (404, "provisioning_unknown"),
     "refuse_line": (404, "provisioning_unknown"),

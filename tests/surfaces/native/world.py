@@ -15,8 +15,12 @@ from chandlery.billing.limits import SetLimit, set_limit
 from chandlery.catalog.offers import PlanRef
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
+from chandlery.fulfilment.manual import Manual
+from chandlery.fulfilment.port import Provider
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
+from chandlery.fulfilment.setting_up import AddProvider as AddFulfilmentProvider
+from chandlery.fulfilment.setting_up import SettingUp
 from chandlery.identity import groups, permissions
 from chandlery.identity.clients import AddClient, add_client
 from chandlery.identity.federation import AddProvider, ProviderFacts, add_provider
@@ -33,6 +37,7 @@ from chandlery.identity.personal_tokens import (
     verify_bearer,
 )
 from chandlery.identity.roles import AddRole, add_role
+from chandlery.identity.secrets import Seal
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import ClientId, LineId, OrderId, PersonalTokenId, PlanId, SessionId, UserId, new_id
@@ -50,7 +55,7 @@ from chandlery.surfaces.native import surface
 from tests.builders import Tenant, a_tenant
 from tests.catalog.builders import a_catalog, a_rule
 from tests.conftest import NOW
-from tests.identity.builders import PASSWORD, a_gate
+from tests.identity.builders import MASTER, PASSWORD, a_gate
 
 Owner = psycopg.Connection[tuple[object, ...]]
 
@@ -63,6 +68,7 @@ class Wiring:
     engine: Engine
     gate: Gate
     providers: Providers
+    setting_up: SettingUp
     sandbox: Sandbox | None
     outbound: Outbound
     token_forms: Mapping[str, TokenForm]
@@ -74,15 +80,19 @@ class NativeApi:
     def __init__(self, engine: Engine, *, with_sandbox: bool = True) -> None:
         self.gate = a_gate(engine)
         vendor = Sandbox(engine.pool, engine.clock)
-        by_name = {NAME: vendor} if with_sandbox else {}
-        providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {})
+        by_name: dict[str, Provider] = {"manual": Manual()} | ({NAME: vendor} if with_sandbox else {})
+        outbound, seal = Outbound(), Seal(MASTER, "provider-secrets")
+        providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {}, sealer=seal)
+        setting_up = SettingUp(seal, outbound, engine.clock)
         self._actors: dict[str, Actor] = {}
         self.house = House(
             engine=engine,
             verify_token=self._verify,
             urls=PublicUrls("https://api.example"),
             seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
-            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None, Outbound(), FORMS),
+            wired=Wiring(
+                engine, self.gate, providers, setting_up, vendor if with_sandbox else None, Outbound(), FORMS
+            ),
         )
         self._app = asgi_app(surface, self.house)
 
@@ -137,6 +147,9 @@ def a_world(owner: Owner) -> World:
     found = owner.execute("SELECT id FROM products WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
     assert found is not None
     ids["product_id"] = UUID(str(found[0]))
+    found = owner.execute("SELECT id FROM vendors WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
+    assert found is not None
+    ids["vendor_id"] = UUID(str(found[0]))
     operator, reseller, customer = map(_machine, (tenant.operator, tenant.reseller, tenant.customer))
     return World(tenant, operator, reseller, customer, plans, ids)
 
@@ -177,6 +190,10 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
     )
     world.ids["order_id"], world.ids["line_id"] = draft.result.id, draft.result.lines[0].id
     await set_terms(engine, world)
+    provider = AddFulfilmentProvider(str(new_id()), url="https://vendor.example.com/")
+    setting_up = SettingUp(Seal(MASTER, "provider-secrets"), Outbound(), engine.clock)
+    added = await engine.perform(world.tenant.system, setting_up.add, provider)
+    world.ids["provider_name"] = UUID(added.result.setup.name)
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result

@@ -34,6 +34,7 @@ from chandlery.surfaces.native import (
     organizations,
     price_rules,
     prices,
+    providers,
     roles,
     sandbox,
     stuck_lines,
@@ -56,7 +57,7 @@ _SHOWN_ONCE = (
     "What it shows is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 )
 _DRAFT_ONLY = "Refused unless the order is a draft that has not expired."
-_MAYBE_EARLIER = "What is known of the vendor's answer stays in the order's history."
+_DECIDED = "Refused while the line is being sent. What was known before stays in the order's history."
 
 # fmt: off
 _IDENTITY = (
@@ -217,6 +218,10 @@ _SIGN_IN = (
 _CATALOG = (
     _to("GET", "/v1/vendors", catalog.list_vendors, p.CATALOG_READ, "Vendors, oldest first",
         query=PageQuery, reply=PageBody[catalog.VendorBody]),
+    _to("GET", "/v1/vendors/{vendor_id}", catalog.get_vendor, p.CATALOG_READ, "A vendor", reply=catalog.VendorBody),
+    _to("PATCH", "/v1/vendors/{vendor_id}", catalog.change_vendor, p.CATALOG_WRITE,
+        "Rename a vendor, or have another provider fulfil what it sells",
+        body=catalog.VendorChange, reply=catalog.VendorBody),
     _to("GET", "/v1/products", catalog.list_products, p.CATALOG_READ, "Products with their SKUs",
         query=catalog.ProductQuery, reply=PageBody[catalog.ProductBody]),
     _to("GET", "/v1/products/{product_id}", catalog.get_product, p.CATALOG_READ, "A product",
@@ -295,14 +300,16 @@ _ORDERING = (
     _to("GET", "/v1/orders/{order_id}/events", orders.list_order_events, p.ORDERS_READ,
         "What happened to an order, oldest first", query=PageQuery, reply=PageBody[orders.OrderEvent]),
     _to("POST", "/v1/orders/{order_id}/lines/{line_id}/retry", stuck_lines.retry_line, p.FULFILMENT_OPERATE,
-        "Try a stuck line again", reply=orders.OrderBody,
+        "Try a line again now", reply=orders.OrderBody,
         description="Where the vendor may have done it already, it is asked first."),
     _to("POST", "/v1/orders/{order_id}/lines/{line_id}/complete", stuck_lines.complete_line, p.FULFILMENT_OPERATE,
-        "Say that the vendor has done a stuck line", description=_MAYBE_EARLIER,
+        "Say that a line is done: by you, or by the vendor as you know", description=_DECIDED,
         body=stuck_lines.LineDone, reply=orders.OrderBody),
     _to("POST", "/v1/orders/{order_id}/lines/{line_id}/refuse", stuck_lines.refuse_line, p.FULFILMENT_OPERATE,
-        "Say that a stuck line will not be done", description=_MAYBE_EARLIER,
+        "Say that a line will not be done", description=_DECIDED,
         body=stuck_lines.LineRefusal, reply=orders.OrderBody),
+    _to("GET", "/v1/orders/{order_id}/lines/{line_id}/fulfilment", fulfilment.get_line_fulfilment, p.FULFILMENT_READ,
+        "How far a line is at its provider, and what that told", reply=fulfilment.LineFulfilmentBody),
     _to("GET", "/v1/subscriptions", subscriptions.list_subscriptions, p.SUBSCRIPTIONS_READ,
         "Subscriptions, oldest first",
         query=subscriptions.SubscriptionQuery, reply=PageBody[subscriptions.SubscriptionBody]),
@@ -358,12 +365,28 @@ _TERMS = (
 
 _FULFILMENT = (
     _to("GET", "/v1/fulfilment/waiting", fulfilment.list_waiting, p.FULFILMENT_READ,
-        "What waits at a vendor and why, oldest first",
+        "What waits at a provider and why, oldest first",
+        description="`provider=manual` is the list of tasks for people; `complete` and `refuse` of the line end one.",
         query=fulfilment.WaitingQuery, reply=PageBody[fulfilment.WaitingBody]),
     _to("POST", "/v1/fulfilment/callbacks/{provider}", fulfilment.receive_callback, None,
         "A vendor's answer, later", public=True, status=204, body=bytes, accepts=("application/json",),
         description="Proven by its signature (`webhook-id`, `webhook-timestamp`, `webhook-signature`), not by a token.",
         max_body_bytes=MAX_CALLBACK_BYTES),
+    _to("GET", "/v1/fulfilment/providers", providers.list_providers, p.PROVIDERS_READ,
+        "Providers that were set up, oldest first", query=PageQuery, reply=PageBody[providers.ProviderBody]),
+    _to("POST", "/v1/fulfilment/providers", providers.add_provider, p.PROVIDERS_WRITE, "Set up a provider",
+        status=201, description=_ONCE_ONLY, once=False,
+        body=providers.NewProvider, reply=providers.ProviderWithSecret),
+    _to("GET", "/v1/fulfilment/providers/{provider_name}", providers.get_provider, p.PROVIDERS_READ,
+        "A provider, how it is, and its load", reply=providers.ProviderDetail),
+    _to("PATCH", "/v1/fulfilment/providers/{provider_name}", providers.change_provider, p.PROVIDERS_WRITE,
+        "Change a provider", description="It starts afresh: its circuit is closed.",
+        body=providers.ProviderChange, reply=providers.ProviderBody),
+    _to("POST", "/v1/fulfilment/providers/{provider_name}/rotate-secret", providers.rotate_provider_secret,
+        p.PROVIDERS_WRITE, "Give a provider a new secret", description=_ONCE_ONLY, once=False,
+        body=providers.ProviderSecretRotation, reply=providers.ProviderWithSecret),
+    _to("DELETE", "/v1/fulfilment/providers/{provider_name}", providers.remove_provider, p.PROVIDERS_WRITE,
+        "Remove a provider that nothing uses", status=204),
     _to("PUT", "/v1/sandbox/faults", sandbox.set_sandbox_faults, p.FULFILMENT_OPERATE,
         "Make the sandbox vendor fail", body=sandbox.FaultsBody, reply=sandbox.FaultsBody, once=False),
     _to("DELETE", "/v1/sandbox/faults", sandbox.clear_sandbox_faults, p.FULFILMENT_OPERATE,

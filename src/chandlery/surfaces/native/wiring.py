@@ -13,6 +13,7 @@ from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.fulfilment.setting_up import SettingUp
 from chandlery.identity.gate import Gate
 from chandlery.identity.organizations import Organization, organization_query
 from chandlery.identity.personal_tokens import TokenForm
@@ -34,6 +35,8 @@ class Wired(Protocol):
     def gate(self) -> Gate: ...
     @property
     def providers(self) -> Providers: ...
+    @property
+    def setting_up(self) -> SettingUp: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
     @property
