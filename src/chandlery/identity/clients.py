@@ -117,7 +117,9 @@ async def change_client(unit: Unit, actor: Actor, command: ChangeClient) -> ApiC
             version=client.version + 1,
         )
     )
-    if changed.role != client.role:  # asked about before it is stored: the table takes no role that is not there
+    if (
+        changed.role != client.role
+    ):  # asked about before it is stored: the table takes no role that is not there
         organization = await unit.fetch(organization_store.organization_query(client.organization_id))
         refuse_more_than_held(actor, await role_for(unit, changed.role, organization))
         unit.write(*store.move_epoch(client.id))

@@ -28,6 +28,15 @@ ORDERS_READ = "orders:read"
 ORDERS_WRITE = "orders:write"
 ORDERS_CHECKOUT = "orders:checkout"
 ORDERS_CANCEL = "orders:cancel"
+SHIPMENTS_READ = "shipments:read"
+SHIPMENTS_WRITE = "shipments:write"
+RETURNS_READ = "returns:read"
+RETURNS_WRITE = "returns:write"
+RETURNS_DECIDE = "returns:decide"
+STOCK_READ = "stock:read"
+STOCK_WRITE = "stock:write"
+ASSETS_READ = "assets:read"
+ASSETS_WRITE = "assets:write"
 SUBSCRIPTIONS_READ = "subscriptions:read"
 SUBSCRIPTIONS_WRITE = "subscriptions:write"
 FULFILMENT_READ = "fulfilment:read"
@@ -67,6 +76,15 @@ PERMISSIONS = (
     Permission(ORDERS_WRITE, "Open drafts and change them"),
     Permission(ORDERS_CHECKOUT, "Submit an order: commit to buy"),
     Permission(ORDERS_CANCEL, "Cancel an order where that is still possible"),
+    Permission(SHIPMENTS_READ, "See shipments, and where they are"),
+    Permission(SHIPMENTS_WRITE, "Plan, dispatch and deliver shipments"),
+    Permission(RETURNS_READ, "See returns"),
+    Permission(RETURNS_WRITE, "Ask to send something back"),
+    Permission(RETURNS_DECIDE, "Approve, receive, refund and reject returns"),
+    Permission(STOCK_READ, "See how many pieces are left, and where"),
+    Permission(STOCK_WRITE, "Say how many pieces there are"),
+    Permission(ASSETS_READ, "See what customers own"),
+    Permission(ASSETS_WRITE, "Retire what customers own"),
     Permission(SUBSCRIPTIONS_READ, "See subscriptions"),
     Permission(SUBSCRIPTIONS_WRITE, "Change, renew and cancel subscriptions"),
     Permission(FULFILMENT_READ, "See how each line is being provisioned, and why one waits"),

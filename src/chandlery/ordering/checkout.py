@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from chandlery.catalog import stocking
 from chandlery.catalog.offers import PlanRef, offers
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
@@ -31,7 +32,7 @@ class Submit:
 
 
 async def submit(unit: Unit, actor: Actor, command: Submit) -> Order:
-    """Place the order. From here on it is never deleted, and its prices stay as they are."""
+    """Place the order. From here on it is never deleted, its prices stay as they are, and its pieces are its own."""
     actor.require(permissions.ORDERS_CHECKOUT)
     order = await load_for_change(unit, command.order_id)
     order.open_for_change(unit.now).at_version(command.expected_version)
@@ -46,5 +47,8 @@ async def submit(unit: Unit, actor: Actor, command: Submit) -> Order:
     lines = offered_again(offered, order.lines, places, addon_problems(offered, order.lines, places))
     placed = order.submit(unit.now, lines)
     unit.write(store.set_prices(placed.id, placed.lines), store.save_order(placed, placed.lines))
+    counted = {line.id: (line.plan_id, line.quantity) for line in placed.lines if line.stocked}
+    if counted:
+        unit.write(stocking.take(placed.id, counted))
     unit.emit(events.happened(placed, "submitted", number=placed.number, lines=len(placed.lines)))
     return placed.seen_by(actor)

@@ -159,7 +159,8 @@ async def change_line(unit: Unit, actor: Actor, command: ChangeLine) -> Order:
         characteristics=line.characteristics if command.characteristics is None else command.characteristics,
     )
     offered = await unit.fetch(offers(order.customer_id, [PlanRef(line.plan_id)], order.currency))
-    (changed,) = offered_again(offered, (asked,), ("",))
+    beside = order.without_line(line.id).lines
+    (changed,) = offered_again(offered, (asked,), ("",), beside=beside)
     return _saved(unit, order.with_line(changed), changed, "line_changed").seen_by(actor)
 
 

@@ -144,7 +144,11 @@ class _Story:
 
     async def next_call(self) -> Call | None:
         for line in self.order.lines:
-            if line.status in (LineStatus.DRAFT, LineStatus.COMPLETED, LineStatus.CANCELLED):
+            if line.is_shipped or line.status in (
+                LineStatus.DRAFT,
+                LineStatus.COMPLETED,
+                LineStatus.CANCELLED,
+            ):
                 continue
             found = self.known.get(line.id)
             if found is None:

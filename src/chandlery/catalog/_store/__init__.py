@@ -11,6 +11,7 @@ from chandlery.catalog._store.editing import (
     plan_status_for_update,
     retire_plan,
     save_characteristic,
+    set_fulfilment,
 )
 from chandlery.catalog._store.importing import (
     COPY_STAGED,
@@ -48,5 +49,6 @@ __all__ = [
     "rules",
     "save_characteristic",
     "save_rule",
+    "set_fulfilment",
     "vendors",
 ]

@@ -85,9 +85,7 @@ def _walk(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
     yield from parts
 
 
-_UNSOUND = (
-    "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
-)
+_UNSOUND = "Send text without NUL characters, numbers of at most 64 bits (38 decimal digits), and years from 1 to 9999."
 
 
 def _parts(type_: Any, value: Any, path: str, strict: bool) -> Iterator[Problem]:
