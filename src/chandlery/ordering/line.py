@@ -37,9 +37,9 @@ class LinePrice:
 class Line:
     """A line of an order. It keeps what the plan was called when it was taken, whatever the catalogue says later.
 
-    `fulfilled_by` says what completes it: its provider, or a `shipment` of all its pieces; `stocked` that it took pieces
-    off the shelf. `reason`, `waiting_for` and `due` answer "why is it waiting": what happened last, whose turn it is, and when
-    the next try is planned. `prices` holds the steps that the reader may see.
+    `fulfilled_by` says what completes it: its provider, or a `shipment` of all its pieces; `stocked` that it takes
+    pieces off a shelf. `reason`, `waiting_for` and `due` answer "why is it waiting": what happened last, whose turn
+    it is, and when the next try is planned. `prices` holds the steps that the reader may see.
     """
 
     id: LineId
@@ -76,7 +76,7 @@ class Line:
 
     @property
     def returnable_quantity(self) -> int:
-        """Pieces that the customer has, or had: what is bought once and was shipped, or has been delivered otherwise."""
+        """Pieces that the customer has had: bought once, and shipped or delivered otherwise."""
         if self.charge != "one_time":
             return 0
         if self.is_shipped:

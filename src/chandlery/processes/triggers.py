@@ -11,7 +11,7 @@ from chandlery.engine.worker import Periodic
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
 from chandlery.kernel.events import Event
-from chandlery.processes import fulfil_order
+from chandlery.processes import fulfil_order, ship_lines
 from chandlery.processes.expire_drafts import expire_drafts
 from chandlery.processes.wake_overdue import wake_overdue
 
@@ -29,7 +29,7 @@ TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _a
 
 def tasks(providers: Providers) -> Mapping[str, Task]:
     """Every kind of job that a worker must know."""
-    return {fulfil_order.TASK: fulfil_order.task(providers)}
+    return {fulfil_order.TASK: fulfil_order.task(providers), ship_lines.TASK: ship_lines.run_job}
 
 
 def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:

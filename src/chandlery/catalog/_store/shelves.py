@@ -15,14 +15,17 @@ from chandlery.kernel.page import PageRequest
 
 _SKU = "SELECT id FROM skus WHERE tenant_id = scope_tenant() AND code = %s::text"
 _ONE = """
-    SELECT k.id, k.sku_id, s.code, k.location, k.quantity, k.oversell, k.notify_at, k.created_at, k.updated_at, k.version
+    SELECT k.id, k.sku_id, s.code, k.location, k.quantity, k.oversell, k.notify_at, k.created_at, k.updated_at,
+           k.version
     FROM stock k JOIN skus s ON s.id = k.sku_id WHERE k.tenant_id = scope_tenant() AND k.id = %s"""
 _LOCKED = """
-    SELECT k.id, k.sku_id, s.code, k.location, k.quantity, k.oversell, k.notify_at, k.created_at, k.updated_at, k.version
+    SELECT k.id, k.sku_id, s.code, k.location, k.quantity, k.oversell, k.notify_at, k.created_at, k.updated_at,
+           k.version
     FROM stock k JOIN skus s ON s.id = k.sku_id WHERE k.tenant_id = scope_tenant() AND k.id = %s
     FOR NO KEY UPDATE OF k"""
 _FIND = """
-    SELECT k.id, k.sku_id, s.code, k.location, k.quantity, k.oversell, k.notify_at, k.created_at, k.updated_at, k.version
+    SELECT k.id, k.sku_id, s.code, k.location, k.quantity, k.oversell, k.notify_at, k.created_at, k.updated_at,
+           k.version
     FROM stock k JOIN skus s ON s.id = k.sku_id
     WHERE k.tenant_id = scope_tenant() AND (k.created_at, k.id) > (%(at)s::timestamptz, %(id)s::uuid)
       AND (%(sku)s::text IS NULL OR s.code = %(sku)s::text)
@@ -36,9 +39,10 @@ _UPDATE = """
     WHERE tenant_id = scope_tenant() AND id = %s"""
 _DELETE = "DELETE FROM stock WHERE tenant_id = scope_tenant() AND id = %s"
 _TAKE = """
-    SELECT take_stock(%s, jsonb_agg(jsonb_build_object('line_id', w.line_id, 'sku_id', p.sku_id, 'quantity', w.quantity)
-        ORDER BY w.line_id))
-    FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS w(line_id, plan_id, quantity) JOIN plans p ON p.id = w.plan_id"""
+    SELECT take_stock(%s, jsonb_agg(jsonb_build_object('line_id', w.line_id, 'sku_id', p.sku_id,
+        'quantity', w.quantity) ORDER BY w.line_id))
+    FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS w(line_id, plan_id, quantity)
+    JOIN plans p ON p.id = w.plan_id"""
 _GIVE_BACK = "SELECT give_back_stock(%s, %s)"
 
 
