@@ -107,7 +107,8 @@ def dispatched(order_ids: Sequence[OrderId]) -> Query[dict[LineId, Dispatched]]:
     return Query(
         """SELECT i.line_id, sum(i.quantity)::bigint,
                coalesce((SELECT array_agg(n.serial ORDER BY n.serial)
-                   FROM shipment_items x JOIN shipments z ON z.id = x.shipment_id CROSS JOIN LATERAL unnest(x.serial_numbers) AS n(serial)
+                   FROM shipment_items x JOIN shipments z ON z.id = x.shipment_id
+                   CROSS JOIN LATERAL unnest(x.serial_numbers) AS n(serial)
                    WHERE x.order_id = i.order_id AND x.line_id = i.line_id AND z.status IN ('dispatched', 'delivered')
                ), '{}')
            FROM shipment_items i JOIN shipments s ON s.id = i.shipment_id

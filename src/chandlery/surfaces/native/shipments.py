@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import Meta
 
 from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ShipmentId
 from chandlery.ordering import parcels, shipments
@@ -30,7 +30,7 @@ class ShipmentItemBody(msgspec.Struct, kw_only=True):
 
 
 class ShipmentBody(msgspec.Struct, kw_only=True):
-    """Planned pieces are in no other shipment; dispatched ones move their lines. `supplier_id` null: the seller ships."""
+    """Planned pieces are in no other shipment; dispatched ones move their lines. No `supplier_id`: the seller ships."""
 
     id: UUID
     number: str
@@ -73,7 +73,7 @@ Packages = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class NewShipment(Body):
-    """Reserves the pieces; dispatch it once it has left. Lines of several orders of one customer may travel together."""
+    """Reserves the pieces; dispatch it once it has left. Orders of one customer may travel together."""
 
     items: Items
     supplier_id: Annotated[Id, Meta(description="The lines' own supplier unless given.")] | None = None
@@ -103,27 +103,22 @@ class NewShipment(Body):
 
 
 class ShipmentChange(Body):
-    """What is left out stays, null empties it; items (before it has left) are replaced as a whole."""
+    """What is left out stays, an empty text goes; items (before it has left) are replaced as a whole."""
 
     items: Items | None = None
-    carrier: Carrier | UnsetType | None = UNSET
-    service: Service | UnsetType | None = UNSET
-    packages: Packages | UnsetType = UNSET
-    tracking_number: TrackingNumber | UnsetType | None = UNSET
-    tracking_url: Url | UnsetType | None = UNSET
-    delivery_note_number: str | UnsetType | None = UNSET
-    from_address: PostalBody | UnsetType | None = UNSET
-    to_address: PostalBody | UnsetType | None = UNSET
-    expected_at: Moment | UnsetType | None = UNSET
+    carrier: Carrier | None = None
+    service: Service | None = None
+    packages: Packages | None = None
+    tracking_number: TrackingNumber | None = None
+    tracking_url: Url | None = None
+    delivery_note_number: str | None = None
+    from_address: PostalBody | None = None
+    to_address: PostalBody | None = None
+    expected_at: Moment | None = None
     attributes: Attributes | None = None
 
     def label(self) -> shipments.Label:
-        given = {
-            name: postal(value) if isinstance(value, PostalBody) else value
-            for name in Waybill.__dataclass_fields__
-            if (value := getattr(self, name)) is not UNSET
-        }
-        return shipments.Label(given)
+        return _label(self, tuple(Waybill.__dataclass_fields__))
 
 
 class Departure(Body):
@@ -133,8 +128,7 @@ class Departure(Body):
     tracking_url: Url | None = None
 
     def label(self) -> shipments.Label:
-        named = ("carrier", "tracking_number", "tracking_url")
-        return shipments.Label({name: value for name in named if (value := getattr(self, name)) is not None})
+        return _label(self, ("carrier", "tracking_number", "tracking_url"))
 
 
 class Arrival(Body):
@@ -207,6 +201,16 @@ async def cancel_shipment(call: Call) -> Reply:
 
 def shipment_id(call: Call) -> ShipmentId:
     return ShipmentId(call.id("shipment_id", missing=ShipmentUnknown))
+
+
+def _label(body: ShipmentChange | Departure, names: tuple[str, ...]) -> shipments.Label:
+    given = {name: value for name in names if (value := getattr(body, name)) is not None}
+    return shipments.Label(
+        {
+            name: postal(value) if isinstance(value, PostalBody) else value or None
+            for name, value in given.items()
+        }
+    )
 
 
 def _items(given: list[NewShipmentItem]) -> list[ShipmentItem]:
