@@ -20,6 +20,7 @@ ROOM_LINES = 4_000
 ROOM_LINES_OF = {
     ("chandlery", "kernel"): 1_000,
     ("chandlery", "surfaces", "http"): 1_450,
+    ("chandlery", "engine"): 5_000,
     ("chandlery", "processes"): 2_000,
     ("chandlery", "surfaces", "ordercloud"): 5_000,
 }

@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
-import psycopg
 from rich.console import Console
 from rich.table import Table
 
@@ -16,9 +15,11 @@ from chandlery.app import database
 from chandlery.app.settings import Settings, help_lines
 from chandlery.engine.children import CannotStart
 from chandlery.engine.embedded_postgres import running_server
+from chandlery.engine.errors import DatabaseUnavailable
 from chandlery.engine.migrations import schema_state
 from chandlery.engine.queue import QueueStanding, open_jobs_pool, standing
 from chandlery.identity.secrets import FILE_NAME
+from chandlery.kernel.clock import SystemClock
 
 LEAST_POSTGRES = 16
 _SILENCE = timedelta(seconds=10)
@@ -78,32 +79,27 @@ def _database(settings: Settings) -> Iterator[Finding]:
     try:
         with database.reachable(settings) as found:
             yield from _schema(found.url)
-    except (CannotStart, psycopg.OperationalError) as error:
+    except (CannotStart, DatabaseUnavailable) as error:
         yield Finding(
             "bad", f"The database cannot be reached: {error}", "See CHANDLERY_DATABASE_URL or --data."
         )
 
 
 def _schema(url: str) -> Iterator[Finding]:
-    with psycopg.connect(url, autocommit=True, connect_timeout=5) as connection:
-        version = connection.info.server_version // 10_000
-        good = version >= LEAST_POSTGRES
-        yield Finding(
-            "good" if good else "bad",
-            f"PostgreSQL {version}",
-            "" if good else f"Use {LEAST_POSTGRES} or later.",
-        )
-        state = schema_state(url)
-        if state.pending:
-            yield Finding("bad", f"Pending migrations: {', '.join(state.pending)}", "Run: chandlery migrate")
-            return
-        yield Finding("good", f"All {len(state.applied)} migrations are applied")
-        yield from _worker(url)
+    state = schema_state(url)
+    good = state.server_version >= LEAST_POSTGRES
+    advice = "" if good else f"Use {LEAST_POSTGRES} or later."
+    yield Finding("good" if good else "bad", f"PostgreSQL {state.server_version}", advice)
+    if state.pending:
+        yield Finding("bad", f"Pending migrations: {', '.join(state.pending)}", "Run: chandlery migrate")
+        return
+    yield Finding("good", f"All {len(state.applied)} migrations are applied")
+    yield from _worker(url)
 
 
 def _worker(url: str) -> Iterator[Finding]:
     found = asyncio.run(_standing(url))
-    if found.last_heartbeat is None or datetime.now(UTC) - found.last_heartbeat > _SILENCE:
+    if found.last_heartbeat is None or SystemClock().now() - found.last_heartbeat > _SILENCE:
         advice = "Start one: chandlery serve, or chandlery worker"
         yield Finding("bad", "No worker runs: nothing is provisioned", advice)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from uuid import UUID
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -13,12 +12,11 @@ from rich.table import Table
 from chandlery.app import database
 from chandlery.app.opening import open_house
 from chandlery.app.settings import Settings
-from chandlery.app.tenants import only_tenant
+from chandlery.app.tenants import chosen_tenant
 from chandlery.catalog.importing import ImportReport, import_prices
 from chandlery.engine.children import CannotStart
 from chandlery.kernel.actor import system
 from chandlery.kernel.errors import Fault
-from chandlery.kernel.ids import TenantId, parse_id
 
 _SHOWN_ERRORS = 20
 
@@ -31,9 +29,7 @@ def import_file(
         raise CannotStart(f"There is no file {file}.")
     try:
         with database.reachable(settings) as found:
-            report = asyncio.run(
-                _import(settings, found.url, file, _tenant(tenant_id, found.url), form, strict)
-            )
+            report = asyncio.run(_import(settings, found.url, file, tenant_id, form, strict))
     except Fault as refused:
         raise CannotStart(
             f"{refused.detail} {'; '.join(p.message for p in refused.problems)}".strip()
@@ -42,25 +38,17 @@ def import_file(
     return int(report.bad_rows > 0)
 
 
-def _tenant(given: str | None, url: str) -> TenantId:
-    if given is None:
-        return only_tenant(url)
-    found: UUID | None = parse_id(given)
-    if found is None:
-        raise CannotStart(f"{given} is not the id of an operator's organisation.")
-    return TenantId(found)
-
-
 async def _import(
-    settings: Settings, url: str, file: Path, tenant_id: TenantId, form: str | None, strict: bool
+    settings: Settings, url: str, file: Path, tenant_id: str | None, form: str | None, strict: bool
 ) -> ImportReport:
     columns = (TextColumn("{task.description}"), BarColumn(32), MofNCompleteColumn(), TimeElapsedColumn())
     async with open_house(settings, url) as opened:
+        tenant = await chosen_tenant(opened.engine, tenant_id)
         with Progress(*columns) as progress, file.open("rb") as sheet:
             task = progress.add_task(file.name, total=None)
             return await import_prices(
                 opened.engine,
-                system(tenant_id, "import_prices"),
+                system(tenant, "import_prices"),
                 sheet,
                 form,
                 strict,

@@ -17,6 +17,8 @@ from yoyo import read_migrations
 from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend
 from yoyo.connections import DatabaseURI
 
+from chandlery.engine.errors import DatabaseUnavailable
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -32,6 +34,8 @@ class SchemaState:
 
     applied: tuple[str, ...]
     pending: tuple[str, ...]
+    server_version: int = 0
+    """The major version of PostgreSQL."""
 
 
 def migrate(url: str) -> SchemaState:
@@ -48,13 +52,14 @@ def schema_state(url: str) -> SchemaState:
     """What is applied and what is pending, without changing anything but yoyo's own bookkeeping tables."""
     with _schema(url) as (backend, migrations):
         pending = [migration.id for migration in backend.to_apply(migrations)]
-        return SchemaState(tuple(m.id for m in migrations if m.id not in pending), tuple(pending))
+        applied = tuple(m.id for m in migrations if m.id not in pending)
+        return SchemaState(applied, tuple(pending), backend.connection.info.server_version // 10_000)
 
 
 @contextmanager
 def _schema(url: str) -> Iterator[tuple[Any, Any]]:
     with (
-        psycopg.connect(url, autocommit=True, connect_timeout=10) as connection,
+        _connected(url) as connection,
         as_file(files("chandlery") / "migrations") as folder,
     ):
         connection.execute("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
@@ -64,6 +69,13 @@ def _schema(url: str) -> Iterator[tuple[Any, Any]]:
             yield backend, read_migrations(str(folder))
         finally:
             backend.connection.close()
+
+
+def _connected(url: str) -> psycopg.Connection[Any]:
+    try:
+        return psycopg.connect(url, autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(given=str(error)) from error
 
 
 class _Backend(PostgresqlPsycopgBackend):  # type: ignore[misc]  # yoyo is not typed

@@ -118,7 +118,7 @@ async def run_until_idle(
 async def _run_next(engine: Engine, pool: Pool, tasks: Mapping[str, Task], tenant: str | None) -> bool:
     async with (
         pool.connection() as conn,
-        conn.transaction(),
+        conn.transaction(),  # sql: takes a job off the queue, which is no tenant's
     ):  # sql: takes a job off the queue, which is no tenant's
         row = await (await conn.execute(_TAKE, (tenant, tenant))).fetchone()
         if row is None:

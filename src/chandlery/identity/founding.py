@@ -43,3 +43,8 @@ async def found_tenant(engine: Engine, command: FoundTenant) -> Organization:
         engine.clock.now(),
     )
     return await engine.look_up(store.found(operator, command.is_sandbox, command.by))
+
+
+async def founded_tenants(engine: Engine, limit: int = 20) -> list[tuple[TenantId, str]]:
+    """Which tenants there are, by id and operator's name: for commands that were not told on which to work."""
+    return await engine.look_up(store.founded(limit))

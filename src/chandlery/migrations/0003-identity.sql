@@ -510,8 +510,21 @@ BEGIN
             p_principal, p_id, 'founding', '', '{"kind": "operator", "parent_id": null}');
 END
 $$;
-REVOKE EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, boolean, text) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, boolean, text) TO chandlery_app;
+-- Which operators there are, for commands that were not told on whose behalf to work.
+CREATE FUNCTION founded_tenants(p_limit integer) RETURNS TABLE (id uuid, name text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+    IF scope_tenant() IS NOT NULL THEN
+        RAISE EXCEPTION 'founded_tenants inside a unit of work';
+    END IF;
+    RETURN QUERY SELECT t.id, o.name FROM tenants t JOIN organizations o ON o.id = t.id
+        ORDER BY t.created_at, t.id LIMIT p_limit;
+END
+$$;
+REVOKE EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, boolean, text), founded_tenants(integer)
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, boolean, text), founded_tenants(integer)
+    TO chandlery_app;
 
 -- The first statement of every unit of work. VOLATILE on purpose: each statement inside sees what was committed while
 -- it waited for the lock, so that a waiting twin reads the answer of the first.

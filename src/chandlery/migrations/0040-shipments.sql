@@ -88,8 +88,7 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON shipment_items TO chandlery_app;
 -- supplier may not, and of two shipments of one piece the second must see the first.
 CREATE FUNCTION lines_to_ship(p_orders uuid[], p_except uuid)
 RETURNS TABLE (
-    order_id uuid, line_id uuid, line_position integer, customer_id uuid, customer_path text, seller_id uuid,
-    supplier_id uuid, status text, fulfilled_by text, quantity bigint, planned bigint, serial_numbers text[]
+    order_id uuid, line_id uuid, line_position integer, customer_id uuid, supplier_id uuid, status text, fulfilled_by text, quantity bigint, planned bigint, serial_numbers text[]
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 #variable_conflict use_column
@@ -100,18 +99,27 @@ BEGIN
             SELECT FROM order_lines l WHERE l.order_id = o.id AND l.supplier_id = scope_org()))
     ORDER BY o.id FOR NO KEY UPDATE;
     RETURN QUERY
-    SELECT l.order_id, l.id, l.position, l.owner_id, l.owner_path, o.seller_id, l.supplier_id, l.status, l.fulfilled_by,
-           l.quantity,
+    SELECT l.order_id, l.id, l.position, l.owner_id, l.supplier_id, l.status, l.fulfilled_by, l.quantity,
            (SELECT coalesce(sum(i.quantity), 0)::bigint FROM shipment_items i JOIN shipments s ON s.id = i.shipment_id
             WHERE i.order_id = l.order_id AND i.line_id = l.id AND s.status <> 'cancelled'
               AND s.id IS DISTINCT FROM p_except),
            ARRAY(SELECT unnest(i.serial_numbers) FROM shipment_items i JOIN shipments s ON s.id = i.shipment_id
                  WHERE i.order_id = l.order_id AND i.line_id = l.id AND s.status <> 'cancelled'
                    AND s.id IS DISTINCT FROM p_except)
-    FROM order_lines l JOIN orders o ON o.id = l.order_id
+    FROM order_lines l
     WHERE l.order_id = ANY (p_orders) AND l.tenant_id = scope_tenant() AND (
         (l.owner_path >= scope_path() AND l.owner_path < scope_path_end()) OR l.supplier_id = scope_org());
 END
+$$;
+
+-- Whom a shipment goes to: an organisation of the caller's subtree, or a customer whose lines it supplies.
+CREATE FUNCTION receiver_of_shipment(p_customer uuid, p_orders uuid[]) RETURNS TABLE (id uuid, path text, seller_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT o.id, o.path, o.parent_id FROM organizations o
+    WHERE o.id = p_customer AND o.tenant_id = scope_tenant() AND (
+        (o.path >= scope_path() AND o.path < scope_path_end()) OR EXISTS (
+            SELECT FROM order_lines l WHERE l.order_id = ANY (p_orders) AND l.owner_id = o.id
+                AND l.tenant_id = o.tenant_id AND l.supplier_id = scope_org()))
 $$;
 
 -- The net below the rules of the room: what has left the house is not called off any more.
@@ -244,5 +252,6 @@ BEGIN
 END
 $$;
 
-REVOKE EXECUTE ON FUNCTION lines_to_ship(uuid[], uuid), set_return_refunds(uuid), keep_what_was_shipped() FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION lines_to_ship(uuid[], uuid), set_return_refunds(uuid) TO chandlery_app;
+REVOKE EXECUTE ON FUNCTION lines_to_ship(uuid[], uuid), receiver_of_shipment(uuid, uuid[]), set_return_refunds(uuid),
+    keep_what_was_shipped() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION lines_to_ship(uuid[], uuid), receiver_of_shipment(uuid, uuid[]), set_return_refunds(uuid) TO chandlery_app;

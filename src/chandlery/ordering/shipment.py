@@ -66,6 +66,15 @@ class Waybill:
 
 
 @dataclass(frozen=True, slots=True)
+class Receiver:
+    """The customer that a shipment goes to."""
+
+    id: OrganizationId
+    path: str
+    seller_id: OrganizationId | None
+
+
+@dataclass(frozen=True, slots=True)
 class ShippableLine:
     """What a shipper has to know of a line: whose it is, how many it wants, how many are in other shipments."""
 
@@ -73,8 +82,6 @@ class ShippableLine:
     line_id: LineId
     position: int
     customer_id: OrganizationId
-    customer_path: str
-    seller_id: OrganizationId | None
     supplier_id: OrganizationId | None
     status: LineStatus
     fulfilled_by: str
@@ -156,9 +163,9 @@ class Shipment:
 
 
 def item_problems(
-    items: Sequence[ShipmentItem], lines: Mapping[LineId, ShippableLine], customer_id: OrganizationId | None
+    items: Sequence[ShipmentItem], lines: Mapping[LineId, ShippableLine], customer_id: OrganizationId
 ) -> list[Problem]:
-    """All that keeps these pieces from being shipped together to that customer (None: to whoever owns the first)."""
+    """All that keeps these pieces from being shipped together to that customer."""
     problems: list[Problem] = []
     if len(items) > MAX_ITEMS:
         return [Problem("items", f"A shipment holds {MAX_ITEMS} lines at most.", "too_many")]
@@ -173,7 +180,6 @@ def item_problems(
         if item.line_id in seen:
             problems.append(Problem(f"{place}.line_id", "Name a line once in a shipment.", "twice"))
         seen.add(item.line_id)
-        customer_id = customer_id or line.customer_id
         if line.customer_id != customer_id:
             problems.append(
                 Problem(f"{place}.order_id", "A shipment goes to one customer.", "other_customer")

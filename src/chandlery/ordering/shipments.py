@@ -49,9 +49,13 @@ _TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class PlanShipment:
-    """Reserve pieces for a shipment. Without `supplier_id` whoever supplies all its lines ships it, or the seller."""
+    """Reserve pieces for a shipment to a customer; they can also be packed later (`ChangeShipment`).
 
-    items: Sequence[ShipmentItem]
+    Without `supplier_id` whoever supplies all its lines ships it, or the seller.
+    """
+
+    customer_id: OrganizationId
+    items: Sequence[ShipmentItem] = ()
     waybill: Waybill = field(default_factory=Waybill)
     supplier_id: OrganizationId | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -106,24 +110,22 @@ class CancelShipment:
 async def plan_shipment(unit: Unit, actor: Actor, command: PlanShipment) -> Shipment:
     actor.require(permissions.SHIPMENTS_WRITE)
     problems = _waybill_problems(command.waybill) + attribute_problems(command.attributes)
-    if not command.items:
-        problems.append(Problem("items", "Name the pieces that it holds.", "empty"))
     orders = sorted({item.order_id for item in command.items})
-    lines, serial = await unit.fetch(store.lines_to_ship(orders), store.next_serial())
-    problems += item_problems(command.items, lines, None)
+    lines, customer, serial = await unit.fetch(
+        store.lines_to_ship(orders), store.receiver(command.customer_id, orders), store.next_serial()
+    )
+    problems += item_problems(command.items, lines, command.customer_id)
+    _require_shipper(actor, customer.id, customer.seller_id)
     if problems:
         raise ShipmentInvalid(*problems)
-    first = lines[command.items[0].line_id]
-    _require_shipper(actor, first)
-    supplier_id = command.supplier_id or _common_supplier([lines[item.line_id] for item in command.items])
     await _check_supplier(unit, actor, command.supplier_id)
     shipment = Shipment(
         id=ShipmentId(new_id()),
         number=f"SH{serial}",
-        customer_id=first.customer_id,
-        customer_path=first.customer_path,
-        seller_id=first.seller_id,
-        supplier_id=supplier_id,
+        customer_id=customer.id,
+        customer_path=customer.path,
+        seller_id=customer.seller_id,
+        supplier_id=command.supplier_id or _common_supplier([lines[item.line_id] for item in command.items]),
         created_at=unit.now,
         items=tuple(command.items),
         waybill=command.waybill,
@@ -196,14 +198,13 @@ async def cancel_shipment(unit: Unit, actor: Actor, command: CancelShipment) -> 
 
 async def _load(unit: Unit, actor: Actor, shipment_id: ShipmentId, expected: int | None) -> Shipment:
     found = (await unit.fetch(store.by_id(shipment_id, lock=True))).at_version(expected)
-    _require_shipper(actor, found)
+    _require_shipper(actor, found.customer_id, found.seller_id)
     return found
 
 
-def _require_shipper(actor: Actor, thing: Shipment | ShippableLine) -> None:
+def _require_shipper(actor: Actor, customer_id: OrganizationId, seller_id: OrganizationId | None) -> None:
     """The customer itself may look on; where nobody stands above it, it is its own seller."""
-    is_customer = actor.organization_id == thing.customer_id and thing.seller_id is not None
-    if is_customer and not actor.is_system and thing.supplier_id != actor.organization_id:
+    if actor.organization_id == customer_id and seller_id is not None and not actor.is_system:
         raise OnlySellersShip
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from chandlery.surfaces.http.route import Route
 from chandlery.surfaces.native.routes import ROUTES
+from tests.catalog.builders import PlanSpec, a_plan
 from tests.surfaces.native.requests_of import fields_of, least_body, path_names, path_of
 from tests.surfaces.native.test_orders import a_draft
 from tests.surfaces.native.test_sweep import everything
@@ -31,7 +32,7 @@ NASTY_TEXTS = [
 ]  # fmt: skip
 
 
-def each(routes: list[Route]) -> Any:
+def each(routes: list[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", routes, ids=[route.operation for route in routes])
 
 
@@ -44,7 +45,7 @@ def is_told_properly(reply: httpx.Response) -> bool:
         reply.status_code < 500
         and reply.headers["content-type"] == "application/problem+json"
         and problem["status"] == reply.status_code
-        and (reply.status_code != 422 or bool(problem.get("errors")))
+        and (reply.status_code != 422 or "errors" in problem or problem["code"] == "idempotency_key_reused")
     )
 
 
@@ -52,16 +53,9 @@ def spoilt(route: Route, ids: Any) -> Iterator[bytes]:
     """The least body with one field at a time turned into each nasty value, and each nasty value as the whole body."""
     body = least_body(route, ids)
     for value in NASTY:
-        yield _encoded(value)
+        yield json.dumps(value).encode()
         for name in fields_of(route.body):
-            yield _encoded(body | {name: value})
-
-
-def _encoded(value: Any) -> bytes:
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can write and nobody should read
-        return msgspec.json.encode(str(value).encode("unicode_escape").decode()).replace(b"\\\\", b"\\")
+            yield json.dumps(body | {name: value}).encode()
 
 
 @each(SENDING)
@@ -95,7 +89,7 @@ async def test_no_word_in_a_path_is_too_much(native: NativeApi, lasting_world: W
     client = native.client(lasting_world.operator)
     for name in path_names(route):
         for text in ("%00", "%ff", "..", "%2e%2e", "%2F", "'", "null", "%ED%A0%80", "{" + name + "}", ":"):
-            path = path_of(route, lasting_world.ids | {name: text})  # type: ignore[operator]
+            path = path_of(route, lasting_world.ids | {name: text})
             reply = await client.request(route.method, path, content=b"{}")
             assert is_told_properly(reply), (path, reply.status_code, reply.text)
 
@@ -148,6 +142,7 @@ async def test_every_problem_of_an_order_s_form_is_named_at_once(native: NativeA
             "lines": [
                 {"sku": "dock", "quantity": "many"},
                 {"sku": None, "quantity": 10**30, "price": 0},
+                {"sku": "dock", "quantity": 0},
                 {"plan_id": "x", "characteristics": "none"},
             ],
         },
@@ -162,15 +157,17 @@ async def test_every_problem_of_an_order_s_form_is_named_at_once(native: NativeA
         "lines.0.quantity",
         "lines.1.quantity",
         "lines.1.price",
-        "lines.2.plan_id",
-        "lines.2.characteristics",
         "lines.2.quantity",
+        "lines.3.plan_id",
+        "lines.3.characteristics",
+        "lines.3.quantity",
     }
 
 
 async def test_every_problem_of_an_order_s_content_is_named_at_once(
     native: NativeApi, world: World, owner: Owner
 ) -> None:
+    a_plan(owner, world.tenant, PlanSpec(sku="limited", max_quantity=5))
     before = everything(owner)
     reply = await native.client(world.reseller).post(
         "/v1/orders",
@@ -181,7 +178,7 @@ async def test_every_problem_of_an_order_s_content_is_named_at_once(
             "lines": [
                 {"sku": "nothing", "quantity": 1},
                 {"sku": "suite-pro", "quantity": 1},
-                {"sku": "dock", "quantity": 0},
+                {"sku": "limited", "quantity": 6},
                 {"sku": "dock", "quantity": 1, "characteristics": {"colour": "red"}},
                 {"quantity": 1},
                 {"plan_id": "01935f1e-0000-7000-8000-000000000001", "quantity": 1},
@@ -202,9 +199,7 @@ async def test_every_problem_of_an_order_s_content_is_named_at_once(
     ambiguous = reply.json()["errors"][3]["message"]
     assert str(world.plans["suite-pro"]) in ambiguous
     assert str(world.plans["suite-pro:P1Y:annual"]) in ambiguous
-    after = everything(owner)
-    sequences = {"public.idempotency_keys"}
-    assert {table for table in after if after[table] != before[table]} <= sequences
+    assert everything(owner) == before
 
 
 @pytest.mark.parametrize(
@@ -230,7 +225,7 @@ async def test_a_quantity_that_cannot_be_ordered_is_refused_by_name(
 
 @pytest.mark.parametrize(
     ("currency", "code"),
-    [("XXX", "currency_unknown"), ("usd", "currency_unknown"), ("EUR", "currency_not_priced")],
+    [("QQQ", "currency_unknown"), ("usd", "currency_unknown"), ("EUR", "currency_not_priced")],
 )
 async def test_a_currency_that_does_not_fit_is_refused(
     native: NativeApi, world: World, currency: str, code: str
@@ -262,7 +257,7 @@ async def test_a_key_that_is_none_is_refused(native: NativeApi, world: World, ke
     reply = await native.client(world.reseller).post(
         "/v1/orders",
         json={"customer_id": str(world.ids["customer_id"])},
-        headers={"idempotency-key": key.encode()},  # type: ignore[dict-item]  # as bytes, whatever they say
+        headers=[(b"idempotency-key", key.encode())],
     )
     assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 

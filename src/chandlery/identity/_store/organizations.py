@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from psycopg.types.json import Jsonb
 
-from chandlery.engine.statements import Query, Row, Write, one, refusals
+from chandlery.engine.statements import Query, Row, Write, many, one, refusals
 from chandlery.identity._store.select import listed, select
 from chandlery.identity.errors import OrganizationUnknown, PathTaken
 from chandlery.identity.organization import Organization
-from chandlery.kernel.ids import OrganizationId
+from chandlery.kernel.ids import OrganizationId, TenantId
 from chandlery.kernel.page import PageRequest
 
 _COLUMNS = "id, tenant_id, parent_id, kind, name, edition, status, path, created_at, version, attributes"
@@ -128,4 +128,11 @@ def found(new: Organization, is_sandbox: bool, principal: str) -> Query[Organiza
         (new.id, new.name, new.edition, new.path, new.created_at, is_sandbox, principal),
         lambda _row: new,
         OrganizationUnknown,
+    )
+
+
+def founded(limit: int) -> Query[list[tuple[TenantId, str]]]:
+    """Every operator's id and name, oldest first, by a function that refuses inside any unit of work."""
+    return many(
+        "SELECT id, name FROM founded_tenants(%s)", (limit,), lambda row: (TenantId(row[0]), str(row[1]))
     )

@@ -12,11 +12,19 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from chandlery.engine.statements import Query, Row, Write, many, one
-from chandlery.kernel.ids import LineId, OrderId, ShipmentId
+from chandlery.identity.errors import OrganizationUnknown
+from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ShipmentId
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering._store.reach import Reach, newest
 from chandlery.ordering.errors import ShipmentUnknown
-from chandlery.ordering.shipment import Shipment, ShipmentItem, ShipmentStatus, ShippableLine, Waybill
+from chandlery.ordering.shipment import (
+    Receiver,
+    Shipment,
+    ShipmentItem,
+    ShipmentStatus,
+    ShippableLine,
+    Waybill,
+)
 from chandlery.ordering.status import LineStatus
 from chandlery.parties.address import Postal
 
@@ -90,12 +98,18 @@ def lines_to_ship(
         lines = {}
         for row in rows:
             values = list(row)
-            values[7], values[11] = LineStatus(row[7]), frozenset(row[11])
+            values[5], values[9] = LineStatus(row[5]), frozenset(row[9])
             line = ShippableLine(*values)
             lines[line.line_id] = line
         return lines
 
     return Query("SELECT * FROM lines_to_ship(%s::uuid[], %s::uuid)", (list(order_ids), but), read)
+
+
+def receiver(customer_id: OrganizationId, order_ids: Sequence[OrderId]) -> Query[Receiver]:
+    """The customer, where the actor sees it or supplies something of these orders of it."""
+    sql = "SELECT * FROM receiver_of_shipment(%s, %s::uuid[])"
+    return one(sql, (customer_id, list(order_ids)), lambda row: Receiver(*row), OrganizationUnknown)
 
 
 def dispatched(order_ids: Sequence[OrderId]) -> Query[dict[LineId, Dispatched]]:

@@ -73,9 +73,10 @@ Packages = Annotated[int, Meta(ge=1, le=100_000)]
 
 
 class NewShipment(Body):
-    """Reserves the pieces; dispatch it once it has left. Orders of one customer may travel together."""
+    """Reserves pieces, of one or several orders of the customer; dispatch it once it has left."""
 
-    items: Items
+    customer_id: Id
+    items: Items = msgspec.field(default_factory=list)
     supplier_id: Annotated[Id, Meta(description="The lines' own supplier unless given.")] | None = None
     carrier: Carrier | None = None
     service: Service | None = None
@@ -156,6 +157,7 @@ async def list_shipments(call: Call) -> Reply:
 
 async def plan_shipment(call: Call, body: NewShipment) -> Reply:
     command = shipments.PlanShipment(
+        OrganizationId(body.customer_id),
         _items(body.items),
         body.waybill(),
         OrganizationId(body.supplier_id) if body.supplier_id else None,
