@@ -51,11 +51,11 @@ def progress_of(provisioning: Provisioning, made: SubscriptionId | None = None) 
     )
 
 
-def hand_over(
+async def hand_over(
     unit: Unit, order: Order, line: Line, serial_numbers: tuple[str, ...], vendor_reference: str = ""
 ) -> None:
     """What was bought once belongs to the customer from now on."""
-    own(
+    await own(
         unit,
         system(unit.actor.tenant_id, "fulfil_order"),
         Own(
@@ -86,7 +86,7 @@ async def settle(unit: Unit, order: Order, line: Line, done: Provisioning) -> Su
             await change_quantity(unit, actor, change)
         return line.subscription_id
     if line.charge == "one_time":
-        hand_over(unit, order, line, (), done.vendor_reference or "")
+        await hand_over(unit, order, line, (), done.vendor_reference or "")
         return None
     return await activate(
         unit,

@@ -55,5 +55,5 @@ async def _move(unit: Unit, order_ids: Sequence[OrderId]) -> list[Order]:
     for order in orders:
         moved = shipping.move(unit, order, dispatched)
         for line_id, serial_numbers in moved.completed.items():
-            hand_over(unit, moved.order, moved.order.line(line_id), serial_numbers)
+            await hand_over(unit, moved.order, moved.order.line(line_id), serial_numbers)
     return orders

@@ -53,8 +53,8 @@ class FindAssets:
     page: PageRequest = field(default_factory=PageRequest)
 
 
-def own(unit: Unit, actor: Actor, command: Own) -> AssetId:
-    """The customer owns this from now on. Whoever calls has locked the order and completes the line in this unit."""
+async def own(unit: Unit, actor: Actor, command: Own) -> AssetId:
+    """The customer owns this from now on. The story that calls has locked the order, and completes the line."""
     actor.require(permissions.ASSETS_WRITE)
     new = Asset(
         id=AssetId(new_id()),

@@ -17,6 +17,8 @@ from chandlery.surfaces.http.route import Route
 UNREAD_BODIES = {"import_price_sheet": b"sku,price\n", "receive_callback": b"{}"}
 # Where one of several fields is needed, and none of them is required.
 ONE_OF_SEVERAL = {"add_line": {"sku": "suite-basic"}}
+# Where the least is more than one required field after the other: a line of the order that was sold, and no other.
+SOLD = {"request_return"}
 # What stands in a path and is not an id.
 WORDS = {"provider": "sandbox"}
 
@@ -36,6 +38,9 @@ def media_type_of(route: Route) -> str:
 def least_body(route: Route, ids: Mapping[str, UUID]) -> Any:
     """The required fields of a route's body, in JSON's own types."""
     least = {name: value_of(field, ids) for name, field in fields_of(route.body).items() if field.required}
+    if route.operation in SOLD and ids:
+        item = {"line_id": str(ids["sold_line_id"]), "quantity": 1, "reason": "defect"}
+        least |= {"order_id": str(ids["sold_order_id"]), "items": [item]}
     return least | ONE_OF_SEVERAL.get(route.operation, {})
 
 

@@ -24,6 +24,13 @@ from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 FOR_EVERYBODY = {"get_me"}
 # Without an operator's decision to make, there is nothing to decide.
 NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
+# The shipment of the world has not left, and nobody has answered to the return.
+TOO_EARLY = {
+    "deliver_shipment": "shipment_not_ready",
+    "receive_return": "return_not_ready",
+    "refund_return": "return_not_ready",
+    "complete_return": "return_not_ready",
+}
 
 PROTECTED = [route for route in ROUTES if not route.public]
 NAMING = [route for route in PROTECTED if path_names(route)]
@@ -178,6 +185,8 @@ async def test_who_may_is_answered_as_the_document_says(
     )
     if route.operation in NOTHING_TO_DECIDE:
         assert (reply.status_code, reply.json()["code"]) == (404, "provisioning_unknown")
+    elif route.operation in TOO_EARLY:
+        assert (reply.status_code, reply.json()["code"]) == (409, TOO_EARLY[route.operation])
     elif route.operation == "import_price_sheet":
         assert (reply.status_code, reply.json()["code"]) == (422, "sheet_unreadable")
     else:
