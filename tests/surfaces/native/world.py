@@ -21,7 +21,7 @@ from chandlery.identity.memberships import FindMemberships, find_memberships
 from chandlery.identity.roles import AddRole, add_role
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import LineId, OrderId, PlanId, ShipmentId, new_id
+from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, ShipmentId, new_id
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.checkout import Submit, submit
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
@@ -170,7 +170,7 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
 
 
 async def _goods(engine: Engine, owner: Owner, world: World) -> None:
-    """Three pieces sold, two of them shipped, one of those asked to be sent back, the third planned; stock, and an asset."""
+    """Three pieces sold: two shipped, one of those asked to be sent back, the third planned; stock, and an asset."""
     a_shipped_plan(owner, world.tenant)
     supplier = an_organization(owner, world.tenant.operator, "supplier")
     world.ids["supplier_id"] = supplier.organization_id
