@@ -51,6 +51,18 @@ class ShipmentItem:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispatched:
+    """How many pieces of a line have left, in all its shipments, and their serial numbers."""
+
+    quantity: int
+    serial_numbers: tuple[str, ...]
+
+    def with_item(self, item: ShipmentItem) -> Dispatched:
+        serials = sorted((*self.serial_numbers, *item.serial_numbers))
+        return Dispatched(self.quantity + item.quantity, tuple(serials))
+
+
+@dataclass(frozen=True, slots=True)
 class Waybill:
     """What is written on it. Addresses are as they were printed: nobody's later move changes them."""
 

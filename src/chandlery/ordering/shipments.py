@@ -17,11 +17,20 @@ from chandlery.identity.organizations import organization_query
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import OrganizationId, ShipmentId, new_id
+from chandlery.kernel.ids import LineId, OrganizationId, ShipmentId, new_id
 from chandlery.ordering._store import shipments as store
 from chandlery.ordering.attributes import attribute_problems, merged
 from chandlery.ordering.errors import OnlySellersShip, ShipmentInvalid
-from chandlery.ordering.shipment import Shipment, ShipmentItem, ShippableLine, Waybill, item_problems
+from chandlery.ordering.order import Order
+from chandlery.ordering.shipment import (
+    Dispatched,
+    Shipment,
+    ShipmentItem,
+    ShippableLine,
+    Waybill,
+    item_problems,
+)
+from chandlery.ordering.shipping import dispatched_orders
 from chandlery.parties.address import postal_problems
 
 __all__ = [
@@ -93,6 +102,15 @@ class DispatchShipment:
 
 
 @dataclass(frozen=True, slots=True)
+class Departed:
+    """A shipment that has left, and what its orders (those that the actor sees, locked) have to be told."""
+
+    shipment: Shipment
+    orders: Sequence[Order]
+    dispatched: Mapping[LineId, Dispatched]
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverShipment:
     shipment_id: ShipmentId
     delivered_at: datetime | None = None
@@ -158,7 +176,7 @@ async def change_shipment(unit: Unit, actor: Actor, command: ChangeShipment) -> 
     return changed
 
 
-async def dispatch_shipment(unit: Unit, actor: Actor, command: DispatchShipment) -> Shipment:
+async def dispatch_shipment(unit: Unit, actor: Actor, command: DispatchShipment) -> Departed:
     """Send it off; from here on it is not called back. Surfaces call the process, which moves the lines, too."""
     actor.require(permissions.SHIPMENTS_WRITE)
     before = await _load(unit, actor, command.shipment_id, command.expected_version)
@@ -168,13 +186,18 @@ async def dispatch_shipment(unit: Unit, actor: Actor, command: DispatchShipment)
         problems.append(Problem("dispatched_at", "Say so once it has left, not before.", "out_of_range"))
     dispatched = replace(before.dispatch(at), waybill=command.label.on(before.waybill))
     problems += _waybill_problems(dispatched.waybill)
-    lines = await unit.fetch(store.lines_to_ship(before.order_ids, but=before.id))
+    lines, _, orders, gone = await unit.fetch(
+        store.lines_to_ship(before.order_ids, but=before.id), *dispatched_orders(before.order_ids)
+    )
     problems += item_problems(before.items, lines, before.customer_id)
     if problems:
         raise ShipmentInvalid(*problems)
     unit.write(store.save(dispatched))
     unit.emit(_happened(dispatched, "dispatched"))
-    return dispatched
+    nothing = Dispatched(0, ())
+    for item in dispatched.items:
+        gone[item.line_id] = gone.get(item.line_id, nothing).with_item(item)
+    return Departed(dispatched, orders, gone)
 
 
 async def deliver_shipment(unit: Unit, actor: Actor, command: DeliverShipment) -> Shipment:

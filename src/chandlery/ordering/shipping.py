@@ -20,12 +20,10 @@ from chandlery.kernel.ids import LineId, OrderId
 from chandlery.ordering import events
 from chandlery.ordering._store import orders as store
 from chandlery.ordering._store import shipments as shipment_store
-from chandlery.ordering._store.shipments import Dispatched
 from chandlery.ordering.line import Line
 from chandlery.ordering.order import Order
+from chandlery.ordering.shipment import Dispatched
 from chandlery.ordering.status import LineStatus, WaitingFor
-
-__all__ = ["Dispatched", "Moved", "dispatched_orders", "move", "take_back"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,10 @@ from chandlery.engine.jobs import Job
 from chandlery.engine.unit_of_work import Engine, Unit
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor, system
-from chandlery.kernel.ids import OrderId, TenantId
+from chandlery.kernel.ids import LineId, OrderId, TenantId
 from chandlery.ordering import shipping
 from chandlery.ordering.order import Order
-from chandlery.ordering.shipment import Shipment
+from chandlery.ordering.shipment import Dispatched, Shipment
 from chandlery.ordering.shipments import DispatchShipment, dispatch_shipment
 from chandlery.processes.line_outcomes import hand_over
 
@@ -37,23 +37,23 @@ async def run_job(engine: Engine, tenant_id: TenantId, args: Mapping[str, str]) 
 
 async def dispatch(unit: Unit, actor: Actor, command: DispatchShipment) -> Shipment:
     """What every surface calls to send a shipment off."""
-    shipment = await dispatch_shipment(unit, actor, command)
-    moved = {order.id for order in await _move(unit, shipment.order_ids)}
-    for order_id in shipment.order_ids:
-        if order_id not in moved:
+    departed = await dispatch_shipment(unit, actor, command)
+    await _move(unit, departed.orders, departed.dispatched)
+    in_sight = {order.id for order in departed.orders}
+    for order_id in departed.shipment.order_ids:
+        if order_id not in in_sight:
             unit.defer(job(order_id))
-    return shipment
+    return departed.shipment
 
 
 async def move_order(unit: Unit, actor: Actor, order_id: OrderId) -> None:
     actor.require(permissions.FULFILMENT_OPERATE)
-    await _move(unit, [order_id])
+    _, orders, dispatched = await unit.fetch(*shipping.dispatched_orders([order_id]))
+    await _move(unit, orders, dispatched)
 
 
-async def _move(unit: Unit, order_ids: Sequence[OrderId]) -> list[Order]:
-    _, orders, dispatched = await unit.fetch(*shipping.dispatched_orders(order_ids))
+async def _move(unit: Unit, orders: Sequence[Order], dispatched: Mapping[LineId, Dispatched]) -> None:
     for order in orders:
         moved = shipping.move(unit, order, dispatched)
         for line_id, serial_numbers in moved.completed.items():
             await hand_over(unit, moved.order, moved.order.line(line_id), serial_numbers)
-    return orders

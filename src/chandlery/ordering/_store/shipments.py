@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -18,6 +17,7 @@ from chandlery.kernel.page import PageRequest
 from chandlery.ordering._store.reach import Reach, newest
 from chandlery.ordering.errors import ShipmentUnknown
 from chandlery.ordering.shipment import (
+    Dispatched,
     Receiver,
     Shipment,
     ShipmentItem,
@@ -38,14 +38,6 @@ _COLUMNS = f"""s.id, s.number, s.owner_id, s.owner_path, s.seller_id, s.supplier
     s.tracking_url, s.delivery_note_number, s.from_address, s.to_address, s.expected_at,
     {_ITEMS}"""  # sql: constants alone
 _decode_items = msgspec.json.Decoder(tuple[ShipmentItem, ...]).decode
-
-
-@dataclass(frozen=True, slots=True)
-class Dispatched:
-    """How many pieces of a line have left, and their serial numbers."""
-
-    quantity: int
-    serial_numbers: tuple[str, ...]
 
 
 def decode(row: Row) -> Shipment:
