@@ -168,7 +168,7 @@ class Return:
     def refunded_by(
         self, issuer_id: OrganizationId, choices: Sequence[RefundChoice]
     ) -> tuple[ReturnItem, ...]:
-        """The items with what the issuer refunds: all that was paid, where no choice names less."""
+        """The items with what the issuer refunds, once: all that was paid, where no choice names less."""
         chosen = {choice.position: choice for choice in choices}
         problems = [
             Problem(f"refunds.{index}.position", "There is no such item in this return.", "item_unknown")
@@ -181,6 +181,8 @@ class Return:
             own = [refund for refund in item.refunds if refund.issuer_id == issuer_id]
             for refund in own:
                 found = True
+                if refund.refund_minor is not None:
+                    raise ReturnNotReady(given="it was refunded before")
                 problems += _refund_problems(choice, refund, choices)
             decided = (_decided(one, choice) if one in own else one for one in item.refunds)
             items.append(replace(item, refunds=tuple(decided)))

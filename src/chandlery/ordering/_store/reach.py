@@ -42,7 +42,7 @@ def newest(
         f"""(SELECT b.* FROM organizations seller CROSS JOIN LATERAL (
             {of("t.tenant_id = (SELECT scope_tenant()) AND t.seller_id = seller.id")}
         ) b WHERE seller.kind IN ('operator', 'reseller'))""",  # sql: the same
-        f"({of('t.tenant_id = (SELECT scope_tenant()) AND t.owner_id = (SELECT scope_org())')})",
+        f"({of('t.tenant_id = (SELECT scope_tenant()) AND t.owner_id = (SELECT scope_org())')})",  # sql: the same
     ]
     if table == "shipments":
         supplied = "t.tenant_id = (SELECT scope_tenant()) AND t.supplier_id = (SELECT scope_org())"
