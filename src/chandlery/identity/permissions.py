@@ -28,6 +28,13 @@ ORDERS_READ = "orders:read"
 ORDERS_WRITE = "orders:write"
 ORDERS_CHECKOUT = "orders:checkout"
 ORDERS_CANCEL = "orders:cancel"
+ORDERS_APPROVE = "orders:approve"
+APPROVAL_RULES_READ = "approval_rules:read"
+APPROVAL_RULES_WRITE = "approval_rules:write"
+CUSTOM_FIELDS_READ = "custom_fields:read"
+CUSTOM_FIELDS_WRITE = "custom_fields:write"
+CREDIT_READ = "credit:read"
+CREDIT_WRITE = "credit:write"
 SHIPMENTS_READ = "shipments:read"
 SHIPMENTS_WRITE = "shipments:write"
 RETURNS_READ = "returns:read"
@@ -76,6 +83,13 @@ PERMISSIONS = (
     Permission(ORDERS_WRITE, "Open drafts and change them"),
     Permission(ORDERS_CHECKOUT, "Submit an order: commit to buy"),
     Permission(ORDERS_CANCEL, "Cancel an order where that is still possible"),
+    Permission(ORDERS_APPROVE, "Approve and decline orders that wait for the own organisation"),
+    Permission(APPROVAL_RULES_READ, "See which orders need an approval"),
+    Permission(APPROVAL_RULES_WRITE, "Set which orders need an approval, and whose"),
+    Permission(CUSTOM_FIELDS_READ, "See which custom fields there are"),
+    Permission(CUSTOM_FIELDS_WRITE, "Define custom fields"),
+    Permission(CREDIT_READ, "See credit and spending limits, and what is used of them"),
+    Permission(CREDIT_WRITE, "Set credit and spending limits, and release orders held by one"),
     Permission(SHIPMENTS_READ, "See shipments, and where they are"),
     Permission(SHIPMENTS_WRITE, "Plan, dispatch and deliver shipments"),
     Permission(RETURNS_READ, "See returns"),

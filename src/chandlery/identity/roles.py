@@ -1,4 +1,4 @@
-"""Roles: sets of permissions under a name. Five are built in; an organisation may define others of its own.
+"""Roles: sets of permissions under a name. Six are built in; an organisation may define others of its own.
 
 The built-in ones are code, not rows: a permission that a release adds is there with the next token. Nobody can give
 what they do not hold, and what concerns the whole tenant only ever works in the operator's own organisation.
@@ -36,9 +36,13 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "admin": p.EVERY - {p.TENANT_ADMIN},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.FULFILMENT_READ, p.EVENTS_READ}
+        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ}
         | _GOODS
         | _SELLS
+    ),
+    "approver": frozenset(
+        {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
+        | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE}
     ),
     "reader": _READS,
     "fulfilment": frozenset(

@@ -67,6 +67,7 @@ class Line:
     stocked: bool = False
     shipped_quantity: int = 0
     returned_quantity: int = 0
+    custom_fields: Mapping[str, Any] = field(default_factory=dict)
     prices: tuple[LinePrice, ...] = ()
 
     @property

@@ -22,14 +22,21 @@ from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 
 # Anybody with a token may ask who they are.
 FOR_EVERYBODY = {"get_me"}
-# Without an operator's decision to make, there is nothing to decide.
-NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
-# The shipment of the world has not left, and nobody has answered to the return.
-TOO_EARLY = {
-    "deliver_shipment": "shipment_not_ready",
-    "receive_return": "return_not_ready",
-    "refund_return": "return_not_ready",
-    "complete_return": "return_not_ready",
+# What is there to decide about a draft? And a price sheet has to be one.
+OTHERWISE = {
+    "retry_line": (404, "provisioning_unknown"),
+    "complete_line": (404, "provisioning_unknown"),
+    "refuse_line": (404, "provisioning_unknown"),
+    "approve_order": (409, "order_not_waiting"),
+    "decline_order": (409, "order_not_waiting"),
+    "release_order": (409, "order_not_waiting"),
+    "resubmit_order": (409, "order_not_declined"),
+    "settle_order": (422, "nothing_to_settle"),
+    "import_price_sheet": (422, "sheet_unreadable"),
+    "deliver_shipment": (409, "shipment_not_ready"),
+    "receive_return": (409, "return_not_ready"),
+    "refund_return": (409, "return_not_ready"),
+    "complete_return": (409, "return_not_ready"),
 }
 
 PROTECTED = [route for route in ROUTES if not route.public]
@@ -183,12 +190,8 @@ async def test_who_may_is_answered_as_the_document_says(
         headers={"content-type": media_type_of(route)},
         params=query,
     )
-    if route.operation in NOTHING_TO_DECIDE:
-        assert (reply.status_code, reply.json()["code"]) == (404, "provisioning_unknown")
-    elif route.operation in TOO_EARLY:
-        assert (reply.status_code, reply.json()["code"]) == (409, TOO_EARLY[route.operation])
-    elif route.operation == "import_price_sheet":
-        assert (reply.status_code, reply.json()["code"]) == (422, "sheet_unreadable")
+    if route.operation in OTHERWISE:
+        assert (reply.status_code, reply.json()["code"]) == OTHERWISE[route.operation]
     else:
         assert reply.status_code == route.status, reply.text
         if route.reply is not None:

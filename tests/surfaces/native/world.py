@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import psycopg
 
+from chandlery.billing.limits import SetLimit, set_limit
 from chandlery.catalog.offers import PlanRef
 from chandlery.engine.unit_of_work import Engine
 from chandlery.fulfilment.providers import Providers
@@ -23,7 +24,10 @@ from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, ShipmentId, new_id
 from chandlery.kernel.page import PageRequest
+from chandlery.ordering.approval import Approvers
+from chandlery.ordering.approval_rules import RuleTerms, set_rule
 from chandlery.ordering.checkout import Submit, submit
+from chandlery.ordering.custom_fields import DefineField, define_field
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
 from chandlery.ordering.order import Order
 from chandlery.ordering.return_request import ReturnItem, ReturnReason
@@ -162,6 +166,7 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
         world.reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines)
     )
     world.ids["order_id"], world.ids["line_id"] = draft.result.id, draft.result.lines[0].id
+    await set_terms(engine, world)
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
@@ -200,6 +205,17 @@ async def _packed(engine: Engine, world: World, order: Order, quantity: int = 1)
 
 async def _left(engine: Engine, world: World, shipment_id: ShipmentId) -> None:
     await engine.perform(world.reseller, dispatch, DispatchShipment(shipment_id))
+
+
+async def set_terms(engine: Engine, world: World) -> None:
+    """A custom field, an approval rule that is asleep, and a limit that nobody reaches."""
+    field = DefineField("order", "project", "Project", "text")
+    world.ids["custom_field_id"] = (await engine.perform(world.operator, define_field, field)).result.id
+    asked = (Approvers(world.operator.organization_id),)
+    rule = RuleTerms("Every order", asked, active=False)
+    world.ids["approval_rule_id"] = (await engine.perform(world.operator, set_rule, rule)).result.id
+    limit = SetLimit(world.reseller.organization_id, "USD", 10**12, "month")
+    world.ids["credit_limit_id"] = (await engine.perform(world.operator, set_limit, limit)).result.id
 
 
 def an_activation(world: World) -> Activate:

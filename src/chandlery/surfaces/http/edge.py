@@ -37,6 +37,8 @@ _EXPOSED = (
     b"Location, ETag, Retry-After, RateLimit-Limit, RateLimit-Remaining, RateLimit-Reset, RateLimit-Policy, RateLimit, "
     b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Idempotency-Replayed, X-Request-Id, Link"
 )
+_TOLD = {401, 403, 429}
+"""Besides failures of ours, what an operator wants to see; the rest of the requests is told at level debug."""
 _HEADER_LIST = re.compile(rb"[A-Za-z0-9, _-]{1,1000}")
 
 
@@ -145,7 +147,8 @@ class Edge:
         entry = exchange.entry
         rendered = render(reply, entry.route if entry else None, self._surface)
         await self._send(send, exchange, rendered, cors)
-        _log.info(
+        tell = _log.info if rendered[0] in _TOLD or rendered[0] >= 500 else _log.debug
+        tell(
             "request",
             surface=self._surface.name,
             method=head.method,

@@ -13,26 +13,31 @@ from msgspec import Meta
 from chandlery.catalog.offers import PlanRef
 from chandlery.catalog.plan import FulfilledBy
 from chandlery.kernel.ids import OrderId, OrganizationId, PlanId
-from chandlery.ordering import cancellation, drafts, queries
+from chandlery.ordering import drafts, queries
 from chandlery.ordering.errors import OrderUnknown
 from chandlery.ordering.line import Line, LinePrice
 from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, OrderStatus, WaitingFor
+from chandlery.processes import cancel_order as cancelling
+from chandlery.processes.cancel_order import Cancel
 from chandlery.processes.checkout import Submit, checkout
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body, Moment
 from chandlery.surfaces.http.route import Reply
+from chandlery.surfaces.native.approval_state import ApprovalBody, approval_body
 from chandlery.surfaces.native.dialect import PageQuery, page_reply
 from chandlery.surfaces.native.fields import (
     Attributes,
     Characteristics,
     Currency,
+    CustomFieldValues,
     Id,
     Quantity,
     Sku,
     any_of,
 )
 
+LifeInDays = Annotated[int, Meta(ge=1, le=3660, examples=[7])]
 PoNumber = Annotated[str, Meta(description="The buyer's own number.", examples=["PO-4711"])]
 
 
@@ -73,6 +78,7 @@ class LineBody(msgspec.Struct):
     returned_quantity: int
     price: PriceBody | None
     cost: PriceBody | None
+    custom_fields: dict[str, Any]
 
 
 class TotalsBody(msgspec.Struct):
@@ -100,6 +106,8 @@ class OrderBody(msgspec.Struct):
     submitted_at: datetime | None
     completed_at: datetime | None
     version: int
+    custom_fields: dict[str, Any]
+    approval: ApprovalBody | None
 
 
 class NewLine(Body):
@@ -109,13 +117,14 @@ class NewLine(Body):
     sku: Sku | None = None
     plan_id: Annotated[Id, Meta(description="Where a SKU has several plans.")] | None = None
     characteristics: Characteristics = msgspec.field(default_factory=dict)
+    custom_fields: CustomFieldValues = msgspec.field(default_factory=dict)
 
     @property
     def ref(self) -> PlanRef:
         return PlanRef(None if self.plan_id is None else PlanId(self.plan_id), self.sku)
 
     def request(self) -> drafts.LineRequest:
-        return drafts.LineRequest(self.ref, self.quantity, self.characteristics)
+        return drafts.LineRequest(self.ref, self.quantity, self.characteristics, self.custom_fields)
 
 
 class NewOrder(Body):
@@ -126,7 +135,8 @@ class NewOrder(Body):
     po_number: PoNumber | None = None
     lines: list[NewLine] = msgspec.field(default_factory=list)
     attributes: Attributes = msgspec.field(default_factory=dict)
-    expires_in_days: Annotated[int, Meta(ge=1, le=3660, examples=[7])] = drafts.DRAFT_LIFETIME.days
+    expires_in_days: LifeInDays = drafts.DRAFT_LIFETIME.days
+    custom_fields: CustomFieldValues = msgspec.field(default_factory=dict)
 
 
 class OrderChange(Body):
@@ -134,6 +144,7 @@ class OrderChange(Body):
 
     po_number: PoNumber | None = None
     attributes: Attributes | None = None
+    custom_fields: CustomFieldValues | None = None
 
 
 class Cancellation(Body):
@@ -186,14 +197,16 @@ async def open_order(call: Call, body: NewOrder) -> Reply:
         [line.request() for line in body.lines],
         body.attributes,
         timedelta(days=body.expires_in_days),
+        body.custom_fields,
     )
+    return await call.perform(drafts.open_draft, command, reply=lambda order: opened(call, order))
 
-    def opened(order: Order) -> Reply:
-        reply = order_reply(call, order)
-        reply.location = call.url(f"/v1/orders/{order.id}")
-        return reply
 
-    return await call.perform(drafts.open_draft, command, reply=opened)
+def opened(call: Call, order: Order) -> Reply:
+    """A new draft, and where it is from now on."""
+    reply = order_reply(call, order)
+    reply.location = call.url(f"/v1/orders/{order.id}")
+    return reply
 
 
 async def get_order(call: Call) -> Reply:
@@ -201,7 +214,9 @@ async def get_order(call: Call) -> Reply:
 
 
 async def change_order(call: Call, body: OrderChange) -> Reply:
-    command = drafts.ChangeDraft(order_id(call), body.po_number, body.attributes, call.expected_version)
+    command = drafts.ChangeDraft(
+        order_id(call), body.po_number, body.attributes, call.expected_version, body.custom_fields
+    )
     return await call.perform(drafts.change_draft, command, reply=lambda order: order_reply(call, order))
 
 
@@ -216,8 +231,8 @@ async def checkout_order(call: Call) -> Reply:
 
 
 async def cancel_order(call: Call, body: Cancellation) -> Reply:
-    command = cancellation.Cancel(order_id(call), body.reason, call.expected_version)
-    return await call.perform(cancellation.cancel, command, reply=lambda order: order_reply(call, order))
+    command = Cancel(order_id(call), body.reason, call.expected_version)
+    return await call.perform(cancelling.cancel_order, command, reply=lambda order: order_reply(call, order))
 
 
 async def list_order_events(call: Call) -> Reply:
@@ -256,6 +271,8 @@ def order_body(order: Order, viewer: OrganizationId) -> OrderBody:
         order.submitted_at,
         order.completed_at,
         order.version,
+        order.custom_fields,  # type: ignore[arg-type]  # as above
+        approval_body(order.approval, viewer),
     )
 
 
@@ -285,6 +302,7 @@ def _line(line: Line, viewer: OrganizationId) -> LineBody:
         line.returned_quantity,
         _price(line.price(viewer)),
         _price(line.cost(viewer)),
+        line.custom_fields,  # type: ignore[arg-type]  # as above
     )
 
 

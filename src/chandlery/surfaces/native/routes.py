@@ -13,9 +13,13 @@ from chandlery.identity import permissions as p
 from chandlery.surfaces.http.route import Handler, Route
 from chandlery.surfaces.native import (
     api_clients,
+    approval_rules,
+    approvals,
     assets,
     catalog,
     characteristics,
+    credit_limits,
+    custom_fields,
     events,
     fulfilment,
     health,
@@ -193,9 +197,30 @@ _ORDERING = (
     _to("POST", "/v1/orders/{order_id}/checkout", orders.checkout_order, p.ORDERS_CHECKOUT, "Place an order",
         status=202, dry_run=True, reply=orders.OrderBody,
         description="Everything is checked and priced once more, and every problem named at once; as a dry run this "
-        "is the preview. Follow the order to see its lines fulfilled."),
+        "is the preview. Where somebody has to approve it, or a limit holds it, it waits as awaiting_approval. Follow "
+        "the order to see its lines fulfilled."),
     _to("POST", "/v1/orders/{order_id}/cancel", orders.cancel_order, p.ORDERS_CANCEL,
         "Cancel an order that no vendor has yet", body=orders.Cancellation, reply=orders.OrderBody),
+    _to("POST", "/v1/orders/{order_id}/approve", approvals.approve_order, p.ORDERS_APPROVE,
+        "Approve the pending step of an order", dry_run=True, description="The last one places the order.",
+        body=approvals.ApprovalGiven, reply=orders.OrderBody),
+    _to("POST", "/v1/orders/{order_id}/decline", approvals.decline_order, p.ORDERS_APPROVE,
+        "Decline an order that waits for you", body=approvals.Refusal, reply=orders.OrderBody),
+    _to("POST", "/v1/orders/{order_id}/release", approvals.release_order, p.CREDIT_WRITE,
+        "Let an order pass that a limit of yours holds", dry_run=True,
+        body=approvals.ReleaseGiven, reply=orders.OrderBody),
+    _to("POST", "/v1/orders/{order_id}/resubmit", approvals.resubmit_order, p.ORDERS_WRITE,
+        "Make a declined order a draft again", description="Change it, then check it out anew.",
+        reply=orders.OrderBody),
+    _to("POST", "/v1/orders/{order_id}/copy", approvals.copy_order, p.ORDERS_WRITE,
+        "Open a draft with the same lines", status=201, dry_run=True,
+        description="Of an order in any status, at the prices of this moment.",
+        body=approvals.Copy, reply=orders.OrderBody),
+    _to("GET", "/v1/orders/{order_id}/notes", approvals.list_notes, p.ORDERS_READ,
+        "What was noted beside an order, oldest first", query=PageQuery, reply=PageBody[approvals.NoteBody]),
+    _to("POST", "/v1/orders/{order_id}/notes", approvals.add_note, p.ORDERS_WRITE,
+        "Note something beside an order or a line", status=201, description="A note stays as it was said.",
+        body=approvals.NewNote, reply=approvals.NoteBody),
     _to("GET", "/v1/orders/{order_id}/events", orders.list_order_events, p.ORDERS_READ,
         "What happened to an order, oldest first", query=PageQuery, reply=PageBody[orders.OrderEvent]),
     _to("POST", "/v1/orders/{order_id}/lines/{line_id}/retry", stuck_lines.retry_line, p.FULFILMENT_OPERATE,
@@ -212,6 +237,52 @@ _ORDERING = (
         query=subscriptions.SubscriptionQuery, reply=PageBody[subscriptions.SubscriptionBody]),
     _to("GET", "/v1/subscriptions/{subscription_id}", subscriptions.get_subscription, p.SUBSCRIPTIONS_READ,
         "A subscription", reply=subscriptions.SubscriptionBody),
+)
+
+_TERMS = (
+    _to("GET", "/v1/custom-fields", custom_fields.list_custom_fields, p.CUSTOM_FIELDS_READ,
+        "The custom fields that hold for an organisation, its own and inherited ones",
+        query=custom_fields.CustomFieldQuery, reply=PageBody[custom_fields.CustomFieldBody]),
+    _to("POST", "/v1/custom-fields", custom_fields.define_custom_field, p.CUSTOM_FIELDS_WRITE,
+        "Define a custom field", status=201,
+        body=custom_fields.NewCustomField, reply=custom_fields.CustomFieldBody),
+    _to("GET", "/v1/custom-fields/{custom_field_id}", custom_fields.get_custom_field, p.CUSTOM_FIELDS_READ,
+        "A custom field", reply=custom_fields.CustomFieldBody),
+    _to("PATCH", "/v1/custom-fields/{custom_field_id}", custom_fields.change_custom_field, p.CUSTOM_FIELDS_WRITE,
+        "Change a custom field", body=custom_fields.CustomFieldChange, reply=custom_fields.CustomFieldBody),
+    _to("DELETE", "/v1/custom-fields/{custom_field_id}", custom_fields.remove_custom_field, p.CUSTOM_FIELDS_WRITE,
+        "Remove a custom field", status=204, description="Values given so far stay where they are."),
+
+    _to("GET", "/v1/approval-rules", approval_rules.list_approval_rules, p.APPROVAL_RULES_READ,
+        "Approval rules of your organisation and of those below it, oldest first",
+        query=PageQuery, reply=PageBody[approval_rules.ApprovalRuleBody]),
+    _to("POST", "/v1/approval-rules", approval_rules.set_approval_rule, p.APPROVAL_RULES_WRITE,
+        "Set which orders need an approval, and whose", status=201,
+        body=approval_rules.ApprovalRuleTerms, reply=approval_rules.ApprovalRuleBody),
+    _to("GET", "/v1/approval-rules/{approval_rule_id}", approval_rules.get_approval_rule, p.APPROVAL_RULES_READ,
+        "An approval rule", reply=approval_rules.ApprovalRuleBody),
+    _to("PUT", "/v1/approval-rules/{approval_rule_id}", approval_rules.replace_approval_rule,
+        p.APPROVAL_RULES_WRITE, "Replace an approval rule",
+        description="Orders that wait already go on as they were told.",
+        body=approval_rules.ApprovalRuleTerms, reply=approval_rules.ApprovalRuleBody),
+    _to("DELETE", "/v1/approval-rules/{approval_rule_id}", approval_rules.remove_approval_rule,
+        p.APPROVAL_RULES_WRITE, "Remove an approval rule", status=204),
+
+    _to("GET", "/v1/credit-limits", credit_limits.list_credit_limits, p.CREDIT_READ,
+        "Credit limits that you have set, or that are set for you",
+        query=credit_limits.CreditLimitQuery, reply=PageBody[credit_limits.CreditLimitBody]),
+    _to("POST", "/v1/credit-limits", credit_limits.set_credit_limit, p.CREDIT_WRITE, "Set a credit limit",
+        status=201, description="It counts what is placed from then on. In currencies without a limit of yours, its "
+        "recipient has no credit.", body=credit_limits.NewCreditLimit, reply=credit_limits.CreditLimitBody),
+    _to("GET", "/v1/credit-limits/{credit_limit_id}", credit_limits.get_credit_limit, p.CREDIT_READ,
+        "A credit limit, and what is used of it", reply=credit_limits.CreditLimitBody),
+    _to("PATCH", "/v1/credit-limits/{credit_limit_id}", credit_limits.change_credit_limit, p.CREDIT_WRITE,
+        "Change a credit limit of yours", body=credit_limits.CreditLimitChange, reply=credit_limits.CreditLimitBody),
+    _to("DELETE", "/v1/credit-limits/{credit_limit_id}", credit_limits.remove_credit_limit, p.CREDIT_WRITE,
+        "Remove a credit limit of yours", status=204),
+    _to("POST", "/v1/credit-limits/{credit_limit_id}/settlements", credit_limits.settle_order, p.CREDIT_WRITE,
+        "Say that an order was paid or invoiced", description="It takes nothing of an open limit any more.",
+        body=credit_limits.Settlement, reply=credit_limits.CreditLimitBody),
 )
 
 _GOODS = (
@@ -282,4 +353,4 @@ _EVENTS = (
 )
 # fmt: on
 
-ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_GOODS, *_FULFILMENT, *_EVENTS, *health.ROUTES)
+ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_TERMS, *_GOODS, *_FULFILMENT, *_EVENTS, *health.ROUTES)
