@@ -26,7 +26,6 @@ from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, ShipmentId, 
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.approval import Approvers
 from chandlery.ordering.approval_rules import RuleTerms, set_rule
-from chandlery.ordering.checkout import Submit, submit
 from chandlery.ordering.custom_fields import DefineField, define_field
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
 from chandlery.ordering.order import Order
@@ -34,6 +33,7 @@ from chandlery.ordering.return_request import ReturnItem, ReturnReason
 from chandlery.ordering.returns import RequestReturn, request_return
 from chandlery.ordering.shipment import ShipmentItem
 from chandlery.ordering.shipments import PlanShipment, plan_shipment
+from chandlery.processes.checkout import Submit, checkout
 from chandlery.processes.ship_lines import DispatchShipment, dispatch
 from chandlery.subscriptions.activation import Activate, activate
 from chandlery.subscriptions.assets import FindAssets, find_assets
@@ -195,7 +195,7 @@ async def _goods(engine: Engine, owner: Owner, world: World) -> None:
 async def _sold(engine: Engine, world: World, quantity: int) -> Order:
     wanted = OpenDraft(world.customer.organization_id, lines=[LineRequest(PlanRef(sku="scanner"), quantity)])
     draft = (await engine.perform(world.reseller, open_draft, wanted)).result
-    return (await engine.perform(world.reseller, submit, Submit(draft.id))).result
+    return (await engine.perform(world.reseller, checkout, Submit(draft.id))).result
 
 
 async def _packed(engine: Engine, world: World, order: Order, quantity: int = 1) -> ShipmentId:
