@@ -21,6 +21,8 @@ ROOM_LINES_OF = {
     ("chandlery", "kernel"): 1_000,
     ("chandlery", "surfaces", "http"): 1_450,
     ("chandlery", "engine"): 5_000,
+    ("chandlery", "ordering"): 5_500,
+    ("chandlery", "surfaces", "native"): 5_500,
     ("chandlery", "processes"): 2_000,
     ("chandlery", "surfaces", "ordercloud"): 5_000,
 }

@@ -12,13 +12,17 @@ from chandlery.catalog.offers import PlanRef
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.ids import OrderId
+from chandlery.ordering.approval_rules import RemoveApprovalRule, remove_rule
+from chandlery.ordering.approving import Decline, Reopen, decline, reopen
 from chandlery.ordering.cancellation import Cancel, cancel
 from chandlery.ordering.drafts import AddLine, ChangeLine, add_line, change_line
 from chandlery.ordering.errors import OrderInvalid
 from chandlery.ordering.order import Order
 from chandlery.processes.checkout import Submit, checkout
+from chandlery.processes.decide_order import Approve, approve
 from tests.catalog.builders import a_shipped_plan, a_stock
 from tests.ordering.builders import Shop, a_draft, a_placed_order, a_shop, some
+from tests.ordering.terms import a_rule_of, a_ruled_shop
 
 Owner = psycopg.Connection[Any]
 
@@ -193,3 +197,23 @@ async def test_whatever_is_bought_and_called_off_at_once_no_piece_is_sold_twice_
         ([draft.id for draft in kept],),
     ).fetchall()
     assert {missing for (missing,) in per_line} <= {0}
+
+
+async def test_an_order_that_waits_keeps_its_pieces_until_it_is_declined(
+    engine: Engine, owner: Owner
+) -> None:
+    shop = a_ruled_shop(owner)
+    a_stock(owner, shop.tenant, "dock", 5)
+    rule = await a_rule_of(engine, shop.operator)
+    draft = await a_draft(engine, shop, some("dock", 2))
+    waiting = (await engine.perform(shop.reseller, checkout, Submit(draft.id))).result
+    assert (waiting.status, shelves(owner, shop)) == ("awaiting_approval", {"dock main": 3})
+    await engine.perform(shop.operator, decline, Decline(draft.id, "Too many."))
+    assert shelves(owner, shop) == {"dock main": 5}
+    await engine.perform(shop.reseller, reopen, Reopen(draft.id))
+    await engine.perform(shop.reseller, checkout, Submit(draft.id))
+    await engine.perform(shop.operator, approve, Approve(draft.id))
+    assert shelves(owner, shop) == {"dock main": 3}
+    await engine.perform(shop.operator, remove_rule, RemoveApprovalRule(rule.id))
+    await engine.perform(shop.reseller, cancel, Cancel(draft.id))
+    assert shelves(owner, shop) == {"dock main": 5}
