@@ -22,7 +22,7 @@ from chandlery.processes.checkout import Submit, checkout
 from chandlery.processes.decide_order import Approve, approve
 from tests.catalog.builders import a_shipped_plan, a_stock
 from tests.ordering.builders import Shop, a_draft, a_placed_order, a_shop, some
-from tests.ordering.terms import a_rule_of, a_ruled_shop
+from tests.ordering.terms import a_person, a_rule_of, a_ruled_shop
 
 Owner = psycopg.Connection[Any]
 
@@ -204,15 +204,15 @@ async def test_an_order_that_waits_keeps_its_pieces_until_it_is_declined(
 ) -> None:
     shop = a_ruled_shop(owner)
     a_stock(owner, shop.tenant, "dock", 5)
-    rule = await a_rule_of(engine, shop.operator)
+    boss, rule = a_person(owner, shop.operator), await a_rule_of(engine, shop.operator)
     draft = await a_draft(engine, shop, some("dock", 2))
     waiting = (await engine.perform(shop.reseller, checkout, Submit(draft.id))).result
     assert (waiting.status, shelves(owner, shop)) == ("awaiting_approval", {"dock main": 3})
-    await engine.perform(shop.operator, decline, Decline(draft.id, "Too many."))
+    await engine.perform(boss, decline, Decline(draft.id, "Too many."))
     assert shelves(owner, shop) == {"dock main": 5}
     await engine.perform(shop.reseller, reopen, Reopen(draft.id))
     await engine.perform(shop.reseller, checkout, Submit(draft.id))
-    await engine.perform(shop.operator, approve, Approve(draft.id))
+    await engine.perform(boss, approve, Approve(draft.id))
     assert shelves(owner, shop) == {"dock main": 3}
     await engine.perform(shop.operator, remove_rule, RemoveApprovalRule(rule.id))
     await engine.perform(shop.reseller, cancel, Cancel(draft.id))
