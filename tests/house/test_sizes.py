@@ -24,6 +24,8 @@ ROOM_LINES_OF = {
     ("chandlery", "ordering"): 5_500,
     ("chandlery", "surfaces", "native"): 5_500,
     ("chandlery", "processes"): 2_000,
+    # Every way to prove who one is: passwords, codes, letters, providers, tokens; and groups.
+    ("chandlery", "identity"): 5_000,
     ("chandlery", "surfaces", "ordercloud"): 5_000,
 }
 

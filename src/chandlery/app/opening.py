@@ -9,6 +9,8 @@ from functools import partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
+from chandlery.engine import mail
+from chandlery.engine.couriers import courier_from
 from chandlery.engine.database import PoolSize, open_pool
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.tasks import Task
@@ -20,6 +22,7 @@ from chandlery.fulfilment.sandbox.callbacks import CallingBack, over_http
 from chandlery.fulfilment.sandbox.vendor import Sandbox
 from chandlery.identity.clients import origin_allowed
 from chandlery.identity.gate import Gate
+from chandlery.identity.personal_tokens import FORMS, TokenForm, verify_bearer
 from chandlery.identity.secrets import MasterKey
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import SystemClock
@@ -27,8 +30,11 @@ from chandlery.processes import triggers
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
+from chandlery.surfaces.oauth.openid import OpenId
+from chandlery.surfaces.oauth.wiring import Wiring
 
 CALLBACK_PURPOSE = "provider-callbacks"
+OUTBOX = "outbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,8 @@ class Wired:
     gate: Gate
     providers: Providers
     sandbox: Sandbox | None
+    outbound: Outbound
+    token_forms: Mapping[str, TokenForm]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class OpenHouse:
     engine: Engine
     gate: Gate
     providers: Providers
+    signing_in: Wiring
     house: House
     tasks: Mapping[str, Task]
     periodic: Sequence[Periodic]
@@ -68,18 +77,26 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
 
         async def verify(token: str, head: Head) -> Actor:
-            return await gate.tokens.verify(token, "native", head.request_id)
+            return await verify_bearer(gate, token, "native", head.request_id)
 
+        signing_in = Wiring(gate, OpenId(outbound, engine.clock))
         house = House(
             engine=engine,
             verify_token=verify,
             urls=PublicUrls(settings.base_url),
             allows_origin=partial(origin_allowed, engine),
             checks=readiness(engine),
-            wired=Wired(engine, gate, providers, sandbox),
+            wired=Wired(engine, gate, providers, sandbox, outbound, FORMS),
         )
+        courier = courier_from(settings.smtp_url, settings.data / OUTBOX)
         yield OpenHouse(
-            engine, gate, providers, house, triggers.tasks(providers), triggers.periodic(calling_back)
+            engine,
+            gate,
+            providers,
+            signing_in,
+            house,
+            {**triggers.tasks(providers), mail.TASK: mail.letter_task(courier, settings.mail_from)},
+            triggers.periodic(calling_back),
         )
 
 

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from chandlery.engine.couriers import smtp_courier
+from chandlery.kernel.text import is_mailbox
+
 PREFIX = "CHANDLERY_"
 _NOT_SETTINGS = ("CHANDLERY_TEST_",)
 
@@ -50,6 +53,15 @@ class Settings:
     worker_concurrency: int = field(default=4, metadata={"help": "jobs of the worker at the same time"})
     log_level: str = field(default="info", metadata={"help": "debug, info, warning or error"})
     log_format: str = field(default="console", metadata={"help": "console or json"})
+    smtp_url: str | None = field(
+        default=None,
+        metadata={
+            "help": "mail server, smtp://user:password@host:port; unset: letters are files in DATA/outbox"
+        },
+    )
+    mail_from: str = field(
+        default="chandlery@localhost", metadata={"help": "sender of letters, and where bounces go"}
+    )
     allow_private_addresses: bool = field(
         default=False, metadata={"help": "let webhooks and providers reach private addresses and plain http"}
     )
@@ -135,8 +147,21 @@ def _refusals(settings: Settings) -> list[str]:
         found.append("CHANDLERY_LOG_LEVEL: debug, info, warning or error")
     if settings.log_format not in ("console", "json"):
         found.append("CHANDLERY_LOG_FORMAT: console or json")
+    found += _mail_refusals(settings)
     if settings.public_url is not None:
         parts = urlsplit(settings.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
             found.append("CHANDLERY_PUBLIC_URL: an absolute http(s) URL such as https://shop.example.com")
+    return found
+
+
+def _mail_refusals(settings: Settings) -> list[str]:
+    found = []
+    if settings.smtp_url is not None:
+        try:
+            smtp_courier(settings.smtp_url)
+        except ValueError as error:
+            found.append(f"CHANDLERY_SMTP_URL: {error}")
+    if not is_mailbox(settings.mail_from):
+        found.append("CHANDLERY_MAIL_FROM: one bare mail address such as shop@example.com")
     return found

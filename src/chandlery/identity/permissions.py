@@ -18,6 +18,11 @@ ROLES_READ = "roles:read"
 ROLES_WRITE = "roles:write"
 CLIENTS_READ = "clients:read"
 CLIENTS_WRITE = "clients:write"
+GROUPS_READ = "groups:read"
+GROUPS_WRITE = "groups:write"
+FEDERATION_READ = "federation:read"
+FEDERATION_WRITE = "federation:write"
+ACCOUNT_WRITE = "account:write"
 PARTIES_READ = "parties:read"
 PARTIES_WRITE = "parties:write"
 CATALOG_READ = "catalog:read"
@@ -73,6 +78,11 @@ PERMISSIONS = (
     Permission(ROLES_WRITE, "Define roles of the organisation's own"),
     Permission(CLIENTS_READ, "See API clients, without their secrets"),
     Permission(CLIENTS_WRITE, "Add, change and disable API clients, and rotate their secrets"),
+    Permission(GROUPS_READ, "See the groups of people within organisations"),
+    Permission(GROUPS_WRITE, "Form groups of people, and say who is in them"),
+    Permission(FEDERATION_READ, "See by which OpenID providers the people of an organisation sign in"),
+    Permission(FEDERATION_WRITE, "Set up OpenID providers: they can then sign in as any member"),
+    Permission(ACCOUNT_WRITE, "Manage one's own sign-in: password, second factor, personal tokens"),
     Permission(PARTIES_READ, "See addresses, contacts, company data and letterheads"),
     Permission(PARTIES_WRITE, "Change addresses, contacts, company data and letterheads"),
     Permission(CATALOG_READ, "Browse vendors, products, SKUs and plans"),

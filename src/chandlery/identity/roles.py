@@ -33,21 +33,29 @@ _OPERATES = frozenset({p.FULFILMENT_OPERATE, p.SHIPMENTS_WRITE, p.RETURNS_WRITE,
 
 BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "owner": p.EVERY,
-    "admin": p.EVERY - {p.TENANT_ADMIN},
+    "admin": p.EVERY - {p.TENANT_ADMIN, p.FEDERATION_WRITE},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
+<<<<<<< HEAD
         | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ}
         | _GOODS
+=======
+        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.ACCOUNT_WRITE}
+>>>>>>> assembly
         | _SELLS
     ),
     "approver": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE}
+        | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE, p.ACCOUNT_WRITE}
     ),
-    "reader": _READS,
+    "reader": _READS | {p.ACCOUNT_WRITE},
     "fulfilment": frozenset(
         {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ}
+<<<<<<< HEAD
         | _GOODS
+=======
+        | {p.ACCOUNT_WRITE}
+>>>>>>> assembly
         | _OPERATES
     ),
 }

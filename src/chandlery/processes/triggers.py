@@ -10,6 +10,7 @@ from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.worker import Periodic
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
+from chandlery.identity.sessions import sweep_identity
 from chandlery.kernel.events import Event
 from chandlery.processes import fulfil_order, ship_lines
 from chandlery.processes.expire_drafts import expire_drafts
@@ -35,6 +36,7 @@ def tasks(providers: Providers) -> Mapping[str, Task]:
 def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:
     """The sweeps of every worker; the sandbox vendor's own machine is among them where there is one."""
     sweeps = [Periodic("expire_drafts", 30, expire_drafts), Periodic("wake_overdue", 60, wake_overdue)]
+    sweeps.append(Periodic("sweep_identity", 600, sweep_identity))
     if calling_back is not None:
         vendor = calling_back
 

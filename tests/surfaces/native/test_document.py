@@ -61,6 +61,7 @@ def test_every_route_asks_for_a_permission_that_there_is() -> None:
         "get_me",
         "get_user",
         "rename_user",
+        "export_user",
     }  # of oneself; the others are asked by the use case
     assert {route.permission for route in ROUTES if route.permission} <= EVERY
 
@@ -71,6 +72,11 @@ def test_every_write_takes_an_idempotency_key_but_for_those_that_say_why() -> No
     } == {
         "add_api_client",  # the answer holds a secret, and answers are kept
         "rotate_client_secret",
+        "enrol_second_factor",
+        "confirm_second_factor",
+        "add_personal_token",
+        "change_own_password",  # the same password again is refused, and an answer would say it was right
+        "remove_second_factor",
         "import_price_sheet",  # the same sheet again changes nothing
         "set_sandbox_faults",
         "clear_sandbox_faults",

@@ -32,6 +32,8 @@ OTHERWISE = {
     "release_order": (409, "order_not_waiting"),
     "resubmit_order": (409, "order_not_declined"),
     "settle_order": (422, "nothing_to_settle"),
+    "confirm_second_factor": (404, "second_factor_missing"),
+    "remove_second_factor": (404, "second_factor_missing"),
     "import_price_sheet": (422, "sheet_unreadable"),
     "deliver_shipment": (409, "shipment_not_ready"),
     "receive_return": (409, "return_not_ready"),
@@ -84,6 +86,9 @@ def test_only_these_routes_are_public() -> None:
         "/health/live",
         "/health/ready",
         "/v1/fulfilment/callbacks/{provider}",
+        "/v1/invitations/accept",
+        "/v1/password-resets",
+        "/v1/password-resets/complete",
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
@@ -12,17 +13,39 @@ import psycopg
 
 from chandlery.billing.limits import SetLimit, set_limit
 from chandlery.catalog.offers import PlanRef
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
-from chandlery.identity import permissions
+from chandlery.identity import groups, permissions
 from chandlery.identity.clients import AddClient, add_client
+from chandlery.identity.federation import AddProvider, ProviderFacts, add_provider
 from chandlery.identity.gate import Gate
+from chandlery.identity.invitations import Invite, invite
 from chandlery.identity.memberships import FindMemberships, find_memberships
+from chandlery.identity.passwords import Passwords
+from chandlery.identity.personal_tokens import (
+    FORMS,
+    AddPersonalToken,
+    TokenForm,
+    TokenMatter,
+    add_personal_token,
+    verify_bearer,
+)
 from chandlery.identity.roles import AddRole, add_role
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, ShipmentId, new_id
+from chandlery.kernel.ids import (
+    ClientId,
+    LineId,
+    OrderId,
+    PersonalTokenId,
+    PlanId,
+    SessionId,
+    ShipmentId,
+    UserId,
+    new_id,
+)
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.approval import Approvers
 from chandlery.ordering.approval_rules import RuleTerms, set_rule
@@ -44,11 +67,13 @@ from chandlery.surfaces.http.urls import PublicUrls
 from chandlery.surfaces.native import surface
 from tests.builders import Tenant, a_tenant
 from tests.catalog.builders import a_catalog, a_rule, a_shipped_plan, a_stock
-from tests.identity.builders import a_gate
+from tests.conftest import NOW
+from tests.identity.builders import PASSWORD, a_gate
 from tests.ordering.builders import an_organization
 
 Owner = psycopg.Connection[tuple[object, ...]]
 
+DAY = timedelta(days=1)
 CALLBACK_KEY = b"a key that sandbox and server share"
 
 
@@ -58,6 +83,8 @@ class Wiring:
     gate: Gate
     providers: Providers
     sandbox: Sandbox | None
+    outbound: Outbound
+    token_forms: Mapping[str, TokenForm]
 
 
 class NativeApi:
@@ -74,7 +101,7 @@ class NativeApi:
             verify_token=self._verify,
             urls=PublicUrls("https://api.example"),
             seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
-            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None),
+            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None, Outbound(), FORMS),
         )
         self._app = asgi_app(surface, self.house)
 
@@ -91,7 +118,7 @@ class NativeApi:
     async def _verify(self, token: str, head: Head) -> Actor:
         if token in self._actors:
             return replace(self._actors[token], request_id=head.request_id)
-        return await self.gate.tokens.verify(token, "native", head.request_id)
+        return await verify_bearer(self.gate, token, "native", head.request_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +188,8 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
         world.tenant.system, add_client, AddClient(reseller_id, "Connector", "reader", b"m" * 32)
     )
     world.ids["client_id"] = client.result.id
+    world = replace(world, operator=await _a_person(engine, world))
+    await _ways_in(engine, world)
     lines = [LineRequest(PlanRef(sku="suite-basic"), 3)]
     draft = await engine.perform(
         world.reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines)
@@ -205,6 +234,37 @@ async def _packed(engine: Engine, world: World, order: Order, quantity: int = 1)
 
 async def _left(engine: Engine, world: World, shipment_id: ShipmentId) -> None:
     await engine.perform(world.reseller, dispatch, DispatchShipment(shipment_id))
+
+
+async def _a_person(engine: Engine, world: World) -> Actor:
+    """The operator's actor as somebody who can sign in, with PASSWORD."""
+    hashed = await Passwords().hash(PASSWORD)
+    command = AddUser(
+        world.operator.organization_id, f"{new_id().hex}@example.com", "Op", "owner", password=hashed
+    )
+    person = (await engine.perform(world.tenant.system, add_user, command)).result
+    return replace(world.operator, user_id=person.id)
+
+
+async def _ways_in(engine: Engine, world: World) -> None:
+    """An invitation, a group, an OpenID provider and a personal token."""
+    reseller_id, server = world.reseller.organization_id, world.tenant.system
+    invite_them = Invite(reseller_id, f"{new_id().hex}@example.com", "reader", new_id().bytes, NOW + DAY)
+    world.ids["invitation_id"] = (await engine.perform(server, invite, invite_them)).result.id
+    group = (await engine.perform(server, groups.add_group, groups.AddGroup(reseller_id, "Approvers"))).result
+    world.ids["group_id"] = group.id
+    member = groups.Membership(group.id, UserId(world.ids["user_id"]))
+    await engine.perform(server, groups.add_member, member)
+    facts = ProviderFacts("Accounts", "https://id.example.com", "us", None, (f"{new_id().hex}.example",))
+    provider = await engine.perform(server, add_provider, AddProvider(reseller_id, facts))
+    world.ids["provider_id"] = provider.result.id
+    actor = world.operator
+    assert actor.user_id is not None
+    matter = TokenMatter(
+        PersonalTokenId(new_id()), SessionId(new_id()), actor.user_id, actor.organization_id, NOW + DAY
+    )
+    token = AddPersonalToken(matter, "native", "Mine", new_id().bytes, NOW)
+    world.ids["token_id"] = (await engine.perform(actor, add_personal_token, token)).result.id
 
 
 async def set_terms(engine: Engine, world: World) -> None:

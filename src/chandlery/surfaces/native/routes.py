@@ -10,8 +10,10 @@ from typing import Any
 
 from chandlery.fulfilment.callbacks import MAX_BODY_BYTES as MAX_CALLBACK_BYTES
 from chandlery.identity import permissions as p
+from chandlery.surfaces.http.limits import SIGN_IN_RATE
 from chandlery.surfaces.http.route import Handler, Route
 from chandlery.surfaces.native import (
+    account,
     api_clients,
     approval_rules,
     approvals,
@@ -22,7 +24,10 @@ from chandlery.surfaces.native import (
     custom_fields,
     events,
     fulfilment,
+    groups,
     health,
+    identity_providers,
+    invitations,
     me,
     memberships,
     order_lines,
@@ -51,6 +56,9 @@ def _to(method: str, path: str, handler: Handler, permission: str | None, summar
 
 
 _ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
+_SHOWN_ONCE = (
+    "What it shows is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
+)
 _DRAFT_ONLY = "Refused unless the order is a draft that has not expired."
 _MAYBE_EARLIER = "What is known of the vendor's answer stays in the order's history."
 
@@ -128,6 +136,86 @@ _IDENTITY = (
         "Let a disabled API client in again", reply=api_clients.ApiClientBody),
     _to("DELETE", "/v1/api-clients/{client_id}", api_clients.remove_api_client, p.CLIENTS_WRITE,
         "Remove an API client for good", status=204),
+)
+
+_SIGN_IN = (
+    _to("GET", "/v1/users/{user_id}/export", users.export_user, None, "Everything that is held on somebody",
+        description="Needs the permission `users:write`, but for oneself.", reply=users.ExportBody),
+    _to("POST", "/v1/users/{user_id}/erase", users.erase_user, p.USERS_WRITE, "Forget somebody, and keep the books",
+        status=204, description="For good. Name, address, contacts and letters go; what was done stays, by nobody."),
+
+    _to("GET", "/v1/invitations", invitations.list_invitations, p.MEMBERSHIPS_READ, "Invitations, oldest first",
+        query=invitations.InvitationQuery, reply=PageBody[invitations.InvitationBody]),
+    _to("POST", "/v1/invitations", invitations.add_invitation, p.USERS_WRITE, "Invite somebody by mail", status=201,
+        description="Also needs `memberships:write`, and every permission that the role brings.",
+        body=invitations.NewInvitation, reply=invitations.InvitationBody),
+    _to("GET", "/v1/invitations/{invitation_id}", invitations.get_invitation, p.MEMBERSHIPS_READ, "An invitation",
+        reply=invitations.InvitationBody),
+    _to("POST", "/v1/invitations/{invitation_id}/resend", invitations.resend_invitation, p.USERS_WRITE,
+        "Send an invitation again", description="The link of the letter before is worth nothing any more.",
+        reply=invitations.InvitationBody),
+    _to("DELETE", "/v1/invitations/{invitation_id}", invitations.revoke_invitation, p.USERS_WRITE,
+        "Revoke an invitation", status=204),
+    _to("POST", "/v1/invitations/accept", invitations.accept_invitation, None, "Accept an invitation", public=True,
+        rate=SIGN_IN_RATE, description="Proven by the token of the letter.",
+        body=invitations.Acceptance, reply=invitations.AcceptedBody),
+
+    _to("POST", "/v1/password-resets", account.request_password_reset, None, "Ask for a new password by mail",
+        public=True, status=202, rate=SIGN_IN_RATE,
+        description="The answer is the same whether or not anybody has that address.", body=account.ResetRequest),
+    _to("POST", "/v1/password-resets/complete", account.complete_password_reset, None,
+        "Set the new password that was asked for", public=True, status=204, rate=SIGN_IN_RATE,
+        description="Proven by the token of the letter. Everything that was signed in ends.",
+        body=account.ResetCompletion),
+
+    _to("POST", "/v1/me/password", account.change_own_password, p.ACCOUNT_WRITE, "Change your password", status=204,
+        once=False, rate=SIGN_IN_RATE, description="Every other session of yours ends.",
+        body=account.PasswordChange),
+    _to("GET", "/v1/me/second-factor", account.get_second_factor, p.ACCOUNT_WRITE,
+        "Whether you have a second factor", reply=account.SecondFactorBody),
+    _to("POST", "/v1/me/second-factor", account.enrol_second_factor, p.ACCOUNT_WRITE,
+        "Set up an authenticator app", description=_SHOWN_ONCE, once=False, rate=SIGN_IN_RATE,
+        body=account.PasswordShown, reply=account.EnrolmentBody),
+    _to("POST", "/v1/me/second-factor/confirm", account.confirm_second_factor, p.ACCOUNT_WRITE,
+        "Show a first code of the app", description=_SHOWN_ONCE, once=False, rate=SIGN_IN_RATE,
+        body=account.CodeShown, reply=account.RecoveryCodesBody),
+    _to("POST", "/v1/me/second-factor/remove", account.remove_second_factor, p.ACCOUNT_WRITE,
+        "Sign in by password alone again", status=204, once=False, rate=SIGN_IN_RATE, body=account.PasswordShown),
+    _to("GET", "/v1/me/tokens", account.list_personal_tokens, p.ACCOUNT_WRITE, "Your personal tokens",
+        query=PageQuery, reply=PageBody[account.PersonalTokenBody]),
+    _to("POST", "/v1/me/tokens", account.add_personal_token, p.ACCOUNT_WRITE, "Make a personal token", status=201,
+        description=_SHOWN_ONCE, once=False, body=account.NewPersonalToken, reply=account.PersonalTokenShown),
+    _to("DELETE", "/v1/me/tokens/{token_id}", account.revoke_personal_token, p.ACCOUNT_WRITE,
+        "Revoke a personal token", status=204),
+
+    _to("GET", "/v1/groups", groups.list_groups, p.GROUPS_READ, "Groups of people, oldest first",
+        query=groups.GroupQuery, reply=PageBody[groups.GroupBody]),
+    _to("POST", "/v1/groups", groups.add_group, p.GROUPS_WRITE, "Form a group", status=201,
+        body=groups.NewGroup, reply=groups.GroupBody),
+    _to("GET", "/v1/groups/{group_id}", groups.get_group, p.GROUPS_READ, "A group", reply=groups.GroupBody),
+    _to("PATCH", "/v1/groups/{group_id}", groups.change_group, p.GROUPS_WRITE, "Change a group",
+        body=groups.GroupChange, reply=groups.GroupBody),
+    _to("DELETE", "/v1/groups/{group_id}", groups.remove_group, p.GROUPS_WRITE, "Remove a group", status=204),
+    _to("GET", "/v1/groups/{group_id}/members", groups.list_group_members, p.GROUPS_READ, "Who is in a group",
+        query=PageQuery, reply=PageBody[groups.GroupMemberBody]),
+    _to("PUT", "/v1/groups/{group_id}/members/{user_id}", groups.add_group_member, p.GROUPS_WRITE,
+        "Take a member of the organisation into a group", status=204),
+    _to("DELETE", "/v1/groups/{group_id}/members/{user_id}", groups.remove_group_member, p.GROUPS_WRITE,
+        "Take somebody out of a group", status=204),
+
+    _to("GET", "/v1/identity-providers", identity_providers.list_identity_providers, p.FEDERATION_READ,
+        "OpenID providers, oldest first",
+        query=identity_providers.IdentityProviderQuery, reply=PageBody[identity_providers.IdentityProviderBody]),
+    _to("POST", "/v1/identity-providers", identity_providers.add_identity_provider, p.FEDERATION_WRITE,
+        "Let people sign in with their own OpenID provider", status=201,
+        body=identity_providers.NewIdentityProvider, reply=identity_providers.IdentityProviderBody),
+    _to("GET", "/v1/identity-providers/{provider_id}", identity_providers.get_identity_provider, p.FEDERATION_READ,
+        "An OpenID provider", reply=identity_providers.IdentityProviderBody),
+    _to("PATCH", "/v1/identity-providers/{provider_id}", identity_providers.change_identity_provider,
+        p.FEDERATION_WRITE, "Change an OpenID provider",
+        body=identity_providers.IdentityProviderChange, reply=identity_providers.IdentityProviderBody),
+    _to("DELETE", "/v1/identity-providers/{provider_id}", identity_providers.remove_identity_provider,
+        p.FEDERATION_WRITE, "Remove an OpenID provider", status=204),
 )
 
 _CATALOG = (
@@ -353,4 +441,17 @@ _EVENTS = (
 )
 # fmt: on
 
+<<<<<<< HEAD
 ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_TERMS, *_GOODS, *_FULFILMENT, *_EVENTS, *health.ROUTES)
+=======
+ROUTES = (
+    *_IDENTITY,
+    *_SIGN_IN,
+    *_CATALOG,
+    *_ORDERING,
+    *_TERMS,
+    *_FULFILMENT,
+    *_EVENTS,
+    *health.ROUTES,
+)
+>>>>>>> assembly

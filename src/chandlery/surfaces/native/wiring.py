@@ -6,13 +6,16 @@ vendors' callbacks received outside a unit of work; what that takes is here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
 from chandlery.identity.gate import Gate
 from chandlery.identity.organizations import Organization, organization_query
+from chandlery.identity.personal_tokens import TokenForm
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import NotFound
 from chandlery.surfaces.http.call import Call
@@ -23,7 +26,7 @@ class SandboxNotWired(NotFound):
 
 
 class Wired(Protocol):
-    """`sandbox` is None where that provider is not set up."""
+    """`sandbox` is None where that provider is not set up; `token_forms` has a form of personal token per surface."""
 
     @property
     def engine(self) -> Engine: ...
@@ -33,6 +36,10 @@ class Wired(Protocol):
     def providers(self) -> Providers: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
+    @property
+    def outbound(self) -> Outbound: ...
+    @property
+    def token_forms(self) -> Mapping[str, TokenForm]: ...
 
 
 def wired(call: Call) -> Wired:
