@@ -36,12 +36,8 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "admin": p.EVERY - {p.TENANT_ADMIN, p.FEDERATION_WRITE},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-<<<<<<< HEAD
-        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ}
-        | _GOODS
-=======
         | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.ACCOUNT_WRITE}
->>>>>>> assembly
+        | _GOODS
         | _SELLS
     ),
     "approver": frozenset(
@@ -51,11 +47,8 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "reader": _READS | {p.ACCOUNT_WRITE},
     "fulfilment": frozenset(
         {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ}
-<<<<<<< HEAD
-        | _GOODS
-=======
         | {p.ACCOUNT_WRITE}
->>>>>>> assembly
+        | _GOODS
         | _OPERATES
     ),
 }
