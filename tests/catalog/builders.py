@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from chandlery.kernel.clock import FOREVER
-from chandlery.kernel.ids import OrganizationId, PlanId, PriceRuleId, new_id
+from chandlery.kernel.ids import OrganizationId, PlanId, PriceRuleId, StockId, new_id
 from tests.builders import Tenant
 
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -35,6 +35,7 @@ class PlanSpec:
     provider: str = "sandbox"
     min_quantity: int = 1
     max_quantity: int | None = None
+    fulfilled_by: str = "provider"
     characteristics: tuple[dict[str, Any], ...] = field(default=())
 
     @property
@@ -65,11 +66,11 @@ def a_plan(owner: psycopg.Connection[Any], tenant: Tenant, spec: PlanSpec = Plan
     plan = _id_of(
         owner,
         "INSERT INTO plans (id, tenant_id, sku_id, code, name, unit, term, billing_cycle, charge, min_quantity,"
-        " max_quantity, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now())"
+        " max_quantity, fulfilled_by, created_at) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, now())"
         " ON CONFLICT (tenant_id, code) DO UPDATE SET name = excluded.name RETURNING id",
         (
             new_id(), tenant.id, sku, spec.code, spec.sku.title(), spec.unit, spec.term, spec.billing, spec.charge,
-            spec.min_quantity, spec.max_quantity,
+            spec.min_quantity, spec.max_quantity, spec.fulfilled_by,
         ),
     )  # fmt: skip
     for position, one in enumerate(spec.characteristics):
@@ -120,6 +121,36 @@ def a_rule(
         (rule_id, tenant.id, issuer_id, recipient_id, Decimal(percent), LONG_AGO),
     )
     return rule_id
+
+
+def a_shipped_plan(owner: psycopg.Connection[Any], tenant: Tenant, sku: str = "scanner") -> PlanId:
+    """Something that is bought once and completed by shipping its pieces, at 100.00 a piece."""
+    return a_plan(
+        owner,
+        tenant,
+        PlanSpec(
+            sku=sku, vendor="freight", product="hardware", term="", billing="one_time", charge="one_time",
+            unit="piece", cost="100.00", retail="120.00", fulfilled_by="shipment",
+        ),
+    )  # fmt: skip
+
+
+def a_stock(
+    owner: psycopg.Connection[Any],
+    tenant: Tenant,
+    sku: str,
+    quantity: int,
+    location: str = "main",
+    oversell: bool = False,
+) -> StockId:
+    """So many pieces of a SKU at one location."""
+    stock_id = StockId(new_id())
+    owner.execute(
+        "INSERT INTO stock (id, tenant_id, sku_id, location, quantity, oversell, created_at, updated_at)"
+        " SELECT %s, tenant_id, id, %s, %s, %s, now(), now() FROM skus WHERE tenant_id = %s AND code = %s",
+        (stock_id, location, quantity, oversell, tenant.id, sku),
+    )
+    return stock_id
 
 
 def a_catalog(owner: psycopg.Connection[Any], tenant: Tenant) -> dict[str, PlanId]:

@@ -172,6 +172,7 @@ async def test_what_reaches_the_whole_tenant_works_at_the_operator_alone(gate: G
         permissions.TENANT_ADMIN,
         permissions.CATALOG_WRITE,
         permissions.PROVIDERS_WRITE,
+        permissions.STOCK_WRITE,
     }
 
 

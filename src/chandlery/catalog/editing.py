@@ -5,11 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from chandlery.catalog import _store
-from chandlery.catalog.errors import AddonInvalid, CharacteristicInvalid, NotTheOperator, VendorInvalid
+from chandlery.catalog.errors import (
+    AddonInvalid,
+    CharacteristicInvalid,
+    NotTheOperator,
+    SupplierUnfit,
+    VendorInvalid,
+)
 from chandlery.catalog.listing import Vendor
-from chandlery.catalog.plan import Characteristic, CharacteristicKind, Plan
+from chandlery.catalog.plan import Characteristic, CharacteristicKind, FulfilledBy, Plan
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
+from chandlery.identity.organizations import organization_query
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Problem, VersionStale
 from chandlery.kernel.events import Event
@@ -46,6 +53,16 @@ class Addon:
 
     plan_id: PlanId
     base_plan_id: PlanId
+
+
+@dataclass(frozen=True, slots=True)
+class SetFulfilment:
+    """What completes a line of the plan, and which supplier ships it; nobody named: the seller does."""
+
+    plan_id: PlanId
+    fulfilled_by: FulfilledBy
+    supplier_id: OrganizationId | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +149,24 @@ async def change_vendor(unit: Unit, actor: Actor, command: ChangeVendor) -> Vend
         data = {"name": after.name, "provider": after.provider}
         unit.emit(Event("vendor.changed", after.id, _owner(actor), data))
     return after
+
+
+async def set_fulfilment(unit: Unit, actor: Actor, command: SetFulfilment) -> PlanId:
+    """Say what completes a line of a plan; lines that are placed already stay as they are."""
+    actor.require(permissions.CATALOG_WRITE)
+    require_operator(actor)
+    if command.supplier_id is not None:
+        supplier = await unit.fetch(organization_query(command.supplier_id))
+        if command.fulfilled_by != "shipment" or supplier.kind == "customer":
+            raise SupplierUnfit("supplier_id", given=supplier.name)
+    _, version = await unit.fetch(_store.plan_status_for_update(command.plan_id))
+    if command.expected_version not in (None, version):
+        raise VersionStale
+    unit.write(_store.set_fulfilment(command.plan_id, command.fulfilled_by, command.supplier_id))
+    supplier_id = str(command.supplier_id) if command.supplier_id else None
+    data = {"fulfilled_by": command.fulfilled_by, "supplier_id": supplier_id}
+    unit.emit(Event("plan.fulfilment_set", command.plan_id, _owner(actor), data))
+    return command.plan_id
 
 
 async def retire_plan(unit: Unit, actor: Actor, command: RetirePlan) -> PlanId:

@@ -103,3 +103,27 @@ class AddonInvalid(Invalid):
 
 class SheetUnreadable(Invalid):
     """This is not a price sheet of the format named; check the header line and the encoding (UTF-8)."""
+
+
+class ShippedOnceOnly(Conflict):
+    """Only what is bought once can be shipped; leave the fulfilment of this plan to its provider."""
+
+
+class SupplierUnfit(_FieldRefused):
+    """A supplier ships what is fulfilled by shipment; name an organisation that is no customer, or nobody."""
+
+
+class StockUnknown(NotFound):
+    """There is no such stock; check the id."""
+
+
+class StockInvalid(Invalid):
+    """Stock cannot be counted like this; correct the fields listed."""
+
+
+class StockLocationTaken(Conflict):
+    """This SKU has stock at this location already; change that instead."""
+
+
+class StockBelowZero(Conflict):
+    """There are not that many pieces left to take away; read the stock again."""

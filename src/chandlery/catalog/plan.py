@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any, Literal, TypeAlias
 
 from chandlery.kernel.errors import Problem
-from chandlery.kernel.ids import PlanId, ProductId, SkuId, VendorId
+from chandlery.kernel.ids import OrganizationId, PlanId, ProductId, SkuId, VendorId
 
 BillingCycle: TypeAlias = Literal["monthly", "annual", "term", "one_time", "usage"]
+FulfilledBy: TypeAlias = Literal["provider", "shipment"]
 Charge: TypeAlias = Literal["recurring", "one_time", "metered"]
 CharacteristicKind: TypeAlias = Literal["text", "number", "boolean", "choice"]
 
@@ -49,8 +50,20 @@ class Characteristic:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """How many pieces of a SKU are left, everywhere together; `oversell`: more may be sold than are there."""
+
+    quantity: int
+    oversell: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """What can be ordered. `addon_of` names the plans of which one must be had first; empty for most."""
+    """What can be ordered. `addon_of` names the plans of which one must be had first; empty for most.
+
+    `fulfilled_by` says what completes a line of it: the vendor's provider, or that all pieces were shipped, by
+    `supplier_id` where that is not the seller. `left` is None where nobody counts.
+    """
 
     id: PlanId
     code: str
@@ -74,6 +87,19 @@ class Plan:
     addon_of: tuple[PlanId, ...] = ()
     segment: str = ""
     version: int = 1
+    fulfilled_by: FulfilledBy = "provider"
+    supplier_id: OrganizationId | None = None
+    left: Left | None = None
+
+    def stock_problem(self, wanted: int, field: str) -> Problem | None:
+        """None, or how many are left, when an order wants so many pieces in all."""
+        if self.left is None or self.left.oversell or wanted <= self.left.quantity:
+            return None
+        left = self.left.quantity
+        message = (
+            f"Only {left} of these are left; order that many at most." if left else "None of these are left."
+        )
+        return Problem(field, message, "stock_short")
 
     def quantity_problems(self, quantity: int, field: str) -> Iterator[Problem]:
         most = MAX_QUANTITY if self.max_quantity is None else self.max_quantity

@@ -40,6 +40,15 @@ CUSTOM_FIELDS_READ = "custom_fields:read"
 CUSTOM_FIELDS_WRITE = "custom_fields:write"
 CREDIT_READ = "credit:read"
 CREDIT_WRITE = "credit:write"
+SHIPMENTS_READ = "shipments:read"
+SHIPMENTS_WRITE = "shipments:write"
+RETURNS_READ = "returns:read"
+RETURNS_WRITE = "returns:write"
+RETURNS_DECIDE = "returns:decide"
+STOCK_READ = "stock:read"
+STOCK_WRITE = "stock:write"
+ASSETS_READ = "assets:read"
+ASSETS_WRITE = "assets:write"
 SUBSCRIPTIONS_READ = "subscriptions:read"
 SUBSCRIPTIONS_WRITE = "subscriptions:write"
 FULFILMENT_READ = "fulfilment:read"
@@ -93,6 +102,15 @@ PERMISSIONS = (
     Permission(CUSTOM_FIELDS_WRITE, "Define custom fields"),
     Permission(CREDIT_READ, "See credit and spending limits, and what is used of them"),
     Permission(CREDIT_WRITE, "Set credit and spending limits, and release orders held by one"),
+    Permission(SHIPMENTS_READ, "See shipments, and where they are"),
+    Permission(SHIPMENTS_WRITE, "Plan, dispatch and deliver shipments"),
+    Permission(RETURNS_READ, "See returns"),
+    Permission(RETURNS_WRITE, "Ask to send something back"),
+    Permission(RETURNS_DECIDE, "Approve, receive, refund and reject returns"),
+    Permission(STOCK_READ, "See how many pieces are left, and where"),
+    Permission(STOCK_WRITE, "Say how many pieces there are"),
+    Permission(ASSETS_READ, "See what customers own"),
+    Permission(ASSETS_WRITE, "Retire what customers own"),
     Permission(SUBSCRIPTIONS_READ, "See subscriptions"),
     Permission(SUBSCRIPTIONS_WRITE, "Change, renew and cancel subscriptions"),
     Permission(FULFILMENT_READ, "See how each line is being provisioned, and why one waits"),

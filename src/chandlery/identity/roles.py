@@ -25,8 +25,11 @@ from chandlery.kernel.ids import OrganizationId, RoleId, new_id, parse_id
 from chandlery.kernel.page import Page, PageRequest, page_of
 
 _READS = frozenset(name for name in p.EVERY if name.endswith(":read"))
-_SELLS = frozenset({p.ORDERS_WRITE, p.ORDERS_CHECKOUT, p.ORDERS_CANCEL, p.SUBSCRIPTIONS_WRITE})
-_OPERATES = frozenset({p.FULFILMENT_OPERATE})
+_SELLS = frozenset(
+    {p.ORDERS_WRITE, p.ORDERS_CHECKOUT, p.ORDERS_CANCEL, p.SUBSCRIPTIONS_WRITE, p.RETURNS_WRITE}
+)
+_GOODS = frozenset({p.SHIPMENTS_READ, p.RETURNS_READ, p.STOCK_READ, p.ASSETS_READ})
+_OPERATES = frozenset({p.FULFILMENT_OPERATE, p.SHIPMENTS_WRITE, p.RETURNS_WRITE, p.RETURNS_DECIDE})
 
 BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "owner": p.EVERY,
@@ -34,6 +37,7 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
         | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.ACCOUNT_WRITE}
+        | _GOODS
         | _SELLS
     ),
     "approver": frozenset(
@@ -44,10 +48,11 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "fulfilment": frozenset(
         {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ}
         | {p.ACCOUNT_WRITE, p.PROVIDERS_READ}
+        | _GOODS
         | _OPERATES
     ),
 }
-OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.TENANT_ADMIN, p.PROVIDERS_WRITE})
+OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.STOCK_WRITE, p.TENANT_ADMIN, p.PROVIDERS_WRITE})
 """These reach all organisations of a tenant, so no role brings them to an organisation other than the operator's."""
 MAX_NAME = 100
 

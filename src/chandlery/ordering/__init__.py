@@ -12,6 +12,9 @@ Orders, lines, their state machines and their history.
     cancellation.py       calling it off as long as no vendor has it
     progress.py           how far a line has come, as fulfilment reports it
     queries.py            reads: one order, lists (filters.py), what happened (history.py)
+    shipment.py           nouns: the shipment and its pieces; shipments.py: planning, packing, dispatching, delivering
+    return_request.py     nouns: the return, its states, its refunds; returns.py: asking, answering, refunding
+    shipping.py           what both mean for lines and orders; parcels.py: reading them
     note.py, notes.py     what people write down beside an order
     attributes.py         open attributes: what integrators attach for themselves
     events.py             what is told to histories, webhooks and stories

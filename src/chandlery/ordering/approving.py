@@ -18,6 +18,7 @@ from chandlery.ordering._store import orders as store
 from chandlery.ordering._store.approval_rules import roles_held
 from chandlery.ordering._store.terms import terms_of_order
 from chandlery.ordering.approval import Approval, Decision, Step, StepKind, StepStatus
+from chandlery.ordering.cancellation import give_back
 from chandlery.ordering.drafts import load_for_change
 from chandlery.ordering.errors import ReasonMissing
 from chandlery.ordering.order import Order
@@ -110,6 +111,7 @@ async def decline(unit: Unit, actor: Actor, command: Decline) -> Order:
     no = Decision(StepStatus.DECLINED, actor.principal, unit.now, command.reason)
     declined = order.decline(approval.decided(no))
     unit.write(store.save_order(declined))
+    give_back(unit, declined, declined.lines)
     facts = {"reason": command.reason} if step.kind is StepKind.APPROVAL else {}
     unit.emit(events.happened(declined, "declined", number=order.number, step=step.asked.name, **facts))
     return declined

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from chandlery.catalog import stocking
 from chandlery.catalog.offers import PlanRef, offers
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
@@ -68,7 +69,7 @@ async def prepare(unit: Unit, actor: Actor, command: Submit) -> Placing:
 
 
 def place(unit: Unit, actor: Actor, placing: Placing, holds: Collection[Step] = ()) -> Order:
-    """Place the order, or let it wait for its approvals, or, needing none, for what holds it."""
+    """Place the order, or let it wait for its approvals, or else for what holds it; either way it takes its pieces."""
     steps = placing.approvals or tuple(holds)
     if steps:
         placed = placing.draft.wait(placing.lines, Approval(actor.principal, unit.now, steps))
@@ -77,6 +78,9 @@ def place(unit: Unit, actor: Actor, placing: Placing, holds: Collection[Step] = 
         placed = placing.draft.submit(unit.now, placing.lines)
         waits = [events.submitted(placed)]
     unit.write(store.save_order(placed, placed.lines))
+    counted = {line.id: (line.plan_id, line.quantity) for line in placed.lines if line.stocked}
+    if counted:
+        unit.write(stocking.take(placed.id, counted))
     for event in waits:
         unit.emit(event)
     return placed.seen_by(actor)

@@ -172,7 +172,8 @@ async def change_line(unit: Unit, actor: Actor, command: ChangeLine) -> Order:
         custom_fields=with_values(line.custom_fields, command.custom_fields or {}),
     )
     offered = await unit.fetch(offers(order.customer_id, [PlanRef(line.plan_id)], order.currency))
-    (changed,) = offered_again(offered, (asked,), ("",), problems)
+    beside = order.without_line(line.id).lines
+    (changed,) = offered_again(offered, (asked,), ("",), problems, beside)
     return _saved(unit, order.with_line(changed), changed, "line_changed").seen_by(actor)
 
 

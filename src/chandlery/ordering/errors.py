@@ -87,3 +87,35 @@ class ApprovalRuleInvalid(Invalid):
 
 class NoteInvalid(Invalid):
     """This note cannot be kept; see the problems listed."""
+
+
+class OnlySellersShip(Forbidden):
+    """Shipments and the answer to a return are the seller's affair, or the supplier's; ask the one who sells to you."""
+
+
+class ShipmentUnknown(NotFound):
+    """There is no such shipment; check its id."""
+
+
+class ShipmentInvalid(Invalid):
+    """The shipment cannot be taken like this; correct the fields listed."""
+
+
+class ShipmentNotReady(Conflict):
+    """A shipment cannot go from its present state to that one; read it again."""
+
+
+class ReturnUnknown(NotFound):
+    """There is no such return; check its id."""
+
+
+class ReturnInvalid(Invalid):
+    """The return cannot be taken like this; correct the fields listed."""
+
+
+class ReturnNotReady(Conflict):
+    """A return cannot go from its present state to that one; read it again."""
+
+
+class RefundNotYours(Conflict):
+    """Nothing of this return is for your organisation to refund; the seller of the customer decides about it."""

@@ -37,8 +37,9 @@ class LinePrice:
 class Line:
     """A line of an order. It keeps what the plan was called when it was taken, whatever the catalogue says later.
 
-    `reason`, `waiting_for` and `due` answer "why is it waiting": what happened last, whose turn it is, and when
-    the next try is planned. `prices` holds the steps that the reader may see.
+    `fulfilled_by` says what completes it: its provider, or a `shipment` of all its pieces; `stocked` that it takes
+    pieces off a shelf. `reason`, `waiting_for` and `due` answer "why is it waiting": what happened last, whose turn
+    it is, and when the next try is planned. `prices` holds the steps that the reader may see.
     """
 
     id: LineId
@@ -62,8 +63,26 @@ class Line:
     due: datetime | None = None
     subscription_id: SubscriptionId | None = None
     supplier_id: OrganizationId | None = None
+    fulfilled_by: str = "provider"
+    stocked: bool = False
+    shipped_quantity: int = 0
+    returned_quantity: int = 0
     custom_fields: Mapping[str, Any] = field(default_factory=dict)
     prices: tuple[LinePrice, ...] = ()
+
+    @property
+    def is_shipped(self) -> bool:
+        """Whether it is completed by shipping its pieces, and not by a vendor's answer."""
+        return self.fulfilled_by == "shipment"
+
+    @property
+    def returnable_quantity(self) -> int:
+        """Pieces that the customer has had: bought once, and shipped or delivered otherwise."""
+        if self.charge != "one_time":
+            return 0
+        if self.is_shipped:
+            return self.shipped_quantity
+        return self.quantity if self.status is LineStatus.COMPLETED else 0
 
     def price(self, viewer: OrganizationId) -> LinePrice | None:
         """What the viewer charges for this line, or, where it charges nobody, what it pays."""
@@ -81,7 +100,8 @@ class Line:
         return replace(self, prices=tuple(price for price in self.prices if price.concerns(party)))
 
     def submit(self) -> Line:
-        return self.become(LineStatus.SUBMITTED, waiting_for=WaitingFor.WORKER)
+        turn = WaitingFor.SHIPPER if self.is_shipped else WaitingFor.WORKER
+        return self.become(LineStatus.SUBMITTED, waiting_for=turn)
 
     def cancel(self, reason: str | None = None) -> Line:
         return self.become(LineStatus.CANCELLED, reason)
@@ -107,3 +127,16 @@ class Line:
             due=due,
             subscription_id=subscription_id or self.subscription_id,
         )
+
+    def shipped(self, pieces: int) -> Line:
+        """With so many pieces on their way in all: completed once these are all there are."""
+        if pieces >= self.quantity:
+            return replace(self.become(LineStatus.COMPLETED), shipped_quantity=self.quantity)
+        started = self.become(
+            LineStatus.IN_PROGRESS, f"{pieces} of {self.quantity} shipped.", WaitingFor.SHIPPER
+        )
+        return replace(started, shipped_quantity=pieces)
+
+    def returned(self, pieces: int) -> Line:
+        """With so many pieces more come back; the line stays completed."""
+        return replace(self, returned_quantity=self.returned_quantity + pieces)

@@ -6,6 +6,7 @@ store; `Order.seen_by` leaves an actor its own.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
@@ -49,23 +50,33 @@ def new_lines(
 ) -> list[Line]:
     """Lines for what is asked for; `places` says where each stands in the caller's request (`lines.0`)."""
 
+    wanted = _pieces(order.lines)
+
     def take(asked: tuple[int, LineRequest], place: str) -> Line:
         position, request = asked
         if not can_be_looked_up(request):
             raise SkuUnknown(below(place, "sku"))
         offer = offers.pick(request.ref, place)
-        return _priced(_line(order.id, position, offer, request), offer, place)
+        return _priced(_line(order.id, position, offer, request), offer, place, wanted)
 
     return _all_or_problems(take, enumerate(requests, order.next_position), places, problems)
 
 
 def offered_again(
-    offers: Offers, lines: Sequence[Line], places: Iterable[str], problems: Sequence[Problem] = ()
+    offers: Offers,
+    lines: Sequence[Line],
+    places: Iterable[str],
+    problems: Sequence[Problem] = (),
+    beside: Sequence[Line] = (),
 ) -> list[Line]:
-    """The same lines as they can be had now, at the prices of this moment; `problems` are known already."""
+    """The same lines as they can be had now, at the prices of this moment; `problems` are known already.
+
+    `beside` are the other lines of the order: they want their pieces, too.
+    """
+    wanted = _pieces(beside)
 
     def take(line: Line, place: str) -> Line:
-        return _priced(line, offers.pick(PlanRef(line.plan_id), place), place)
+        return _priced(line, offers.pick(PlanRef(line.plan_id), place), place, wanted)
 
     return _all_or_problems(take, lines, places, problems)
 
@@ -100,14 +111,33 @@ def _all_or_problems(
     return taken
 
 
-def _priced(line: Line, offer: Offer, place: str) -> Line:
+def _pieces(lines: Iterable[Line]) -> Counter[str]:
+    """How many pieces of each SKU these lines want in all."""
+    wanted: Counter[str] = Counter()
+    for line in lines:
+        wanted[line.sku_code] += line.quantity
+    return wanted
+
+
+def _priced(line: Line, offer: Offer, place: str, wanted: Counter[str]) -> Line:
+    """The line as it is offered now; `wanted` counts the pieces of each SKU line by line."""
+    plan = offer.plan
     problems = offer.check(line.quantity, line.characteristics, place)
+    wanted[plan.sku_code] += line.quantity
+    if short := plan.stock_problem(wanted[plan.sku_code], below(place, "quantity")):
+        problems.append(short)
     if unfit := bag_problem(line.characteristics):
         problems.append(Problem(below(place, "characteristics"), unfit, "unfit"))
     if problems:
         raise OrderInvalid(*problems)
     try:
-        return replace(line, prices=_prices(offer.quote(line.quantity)))
+        return replace(
+            line,
+            prices=_prices(offer.quote(line.quantity)),
+            fulfilled_by=plan.fulfilled_by,
+            supplier_id=plan.supplier_id,
+            stocked=plan.left is not None,
+        )
     except AmountOutOfRange as error:
         problem = Problem(below(place, "quantity"), AmountOutOfRange.message(), AmountOutOfRange.code())
         raise OrderInvalid(problem) from error

@@ -47,6 +47,8 @@ class WaitingFor(StrEnum):
     WORKER = "worker"
     VENDOR = "vendor"
     OPERATOR = "operator"
+    SHIPPER = "shipper"
+    """Its pieces have to be shipped; no worker and no vendor will do anything about it."""
 
 
 ORDER_MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {

@@ -158,7 +158,11 @@ class _Story:
 
     async def next_call(self) -> Call | None:
         for line in self.order.lines:
-            if line.status in (LineStatus.DRAFT, LineStatus.COMPLETED, LineStatus.CANCELLED):
+            if line.is_shipped or line.status in (
+                LineStatus.DRAFT,
+                LineStatus.COMPLETED,
+                LineStatus.CANCELLED,
+            ):
                 continue
             call = await self._call_for(line)
             if call is not None:

@@ -13,6 +13,7 @@ from chandlery.ordering.order import Order
 from chandlery.ordering.progress import LineProgress
 from chandlery.ordering.status import LineStatus, WaitingFor
 from chandlery.subscriptions.activation import Activate, activate
+from chandlery.subscriptions.assets import Own, own
 from chandlery.subscriptions.changes import ChangeQuantity, change_quantity
 from chandlery.subscriptions.errors import SubscriptionNotActive
 
@@ -50,8 +51,29 @@ def progress_of(provisioning: Provisioning, made: SubscriptionId | None = None) 
     )
 
 
+async def hand_over(
+    unit: Unit, order: Order, line: Line, serial_numbers: tuple[str, ...], vendor_reference: str = ""
+) -> None:
+    """What was bought once belongs to the customer from now on."""
+    await own(
+        unit,
+        system(unit.actor.tenant_id, "fulfil_order"),
+        Own(
+            customer_id=order.customer_id,
+            order_id=order.id,
+            line_id=line.id,
+            plan_id=line.plan_id,
+            plan_code=line.plan_code,
+            name=line.name,
+            quantity=line.quantity,
+            serial_numbers=serial_numbers,
+            vendor_reference=vendor_reference,
+        ),
+    )
+
+
 async def settle(unit: Unit, order: Order, line: Line, done: Provisioning) -> SubscriptionId | None:
-    """Make a fulfilled line true for the customer: a new subscription, a changed one, or nothing to keep.
+    """Make a fulfilled line true for the customer: a new subscription, a changed one, or an asset.
 
     The server itself does this, whoever found out that the line is done.
     """
@@ -64,6 +86,7 @@ async def settle(unit: Unit, order: Order, line: Line, done: Provisioning) -> Su
             await change_quantity(unit, actor, change)
         return line.subscription_id
     if line.charge == "one_time":
+        await hand_over(unit, order, line, (), done.vendor_reference or "")
         return None
     return await activate(
         unit,

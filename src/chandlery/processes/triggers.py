@@ -13,7 +13,7 @@ from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
 from chandlery.identity.sessions import sweep_identity
 from chandlery.kernel.events import Event
-from chandlery.processes import fulfil_order, wake_waiting
+from chandlery.processes import fulfil_order, ship_lines, wake_waiting
 from chandlery.processes.expire_drafts import expire_drafts
 from chandlery.processes.wake_overdue import wake_overdue
 
@@ -39,7 +39,11 @@ TRIGGERS: Triggers = {
 
 def tasks(providers: Providers) -> Mapping[str, Task]:
     """Every kind of job that a worker must know."""
-    return {fulfil_order.TASK: fulfil_order.task(providers), wake_waiting.TASK: wake_waiting.run}
+    return {
+        fulfil_order.TASK: fulfil_order.task(providers),
+        ship_lines.TASK: ship_lines.run_job,
+        wake_waiting.TASK: wake_waiting.run,
+    }
 
 
 def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:

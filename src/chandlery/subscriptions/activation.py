@@ -9,7 +9,7 @@ from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import LineId, OrderId, OrganizationId, PlanId, SubscriptionId, new_id
-from chandlery.subscriptions import _store
+from chandlery.subscriptions._store import subscriptions as _store
 from chandlery.subscriptions.subscription import Status, Subscription, term_end
 
 

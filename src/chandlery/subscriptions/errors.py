@@ -19,3 +19,11 @@ class SubscriptionNotActive(Conflict):
 
 class TermUnreadable(Invalid):
     """A term is a number of years, months, weeks or days in ISO 8601, such as P1Y or P1M, or nothing."""
+
+
+class AssetUnknown(NotFound):
+    """There is no such asset; check the id."""
+
+
+class AssetNotActive(Conflict):
+    """Only what is still in use can be retired; read the asset again."""

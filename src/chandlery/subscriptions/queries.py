@@ -10,7 +10,7 @@ from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import LineId, OrganizationId, SubscriptionId
 from chandlery.kernel.page import Page, PageRequest
-from chandlery.subscriptions import _store
+from chandlery.subscriptions._store import subscriptions as _store
 from chandlery.subscriptions.errors import SubscriptionUnknown
 from chandlery.subscriptions.subscription import Status, Subscription
 

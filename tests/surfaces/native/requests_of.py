@@ -20,6 +20,8 @@ ONE_OF_SEVERAL = {
     "add_line": {"sku": "suite-basic"},
     "add_provider": {"url": "https://vendor.example.com/chandlery"},
 }
+# Where the least is more than one required field after the other: a line of the order that was sold, and no other.
+SOLD = {"request_return"}
 # What stands in a path and is not an id.
 WORDS = {"provider": "sandbox"}
 
@@ -39,6 +41,9 @@ def media_type_of(route: Route) -> str:
 def least_body(route: Route, ids: Mapping[str, UUID]) -> Any:
     """The required fields of a route's body, in JSON's own types."""
     least = {name: value_of(field, ids) for name, field in fields_of(route.body).items() if field.required}
+    if route.operation in SOLD and ids:
+        item = {"line_id": str(ids["sold_line_id"]), "quantity": 1, "reason": "defect"}
+        least |= {"order_id": str(ids["sold_order_id"]), "items": [item]}
     return least | ONE_OF_SEVERAL.get(route.operation, {})
 
 

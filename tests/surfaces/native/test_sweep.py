@@ -36,6 +36,10 @@ OTHERWISE = {
     "confirm_second_factor": (404, "second_factor_missing"),
     "remove_second_factor": (404, "second_factor_missing"),
     "import_price_sheet": (422, "sheet_unreadable"),
+    "deliver_shipment": (409, "shipment_not_ready"),
+    "receive_return": (409, "return_not_ready"),
+    "refund_return": (409, "return_not_ready"),
+    "complete_return": (409, "return_not_ready"),
 }
 
 PROTECTED = [route for route in ROUTES if not route.public]

@@ -40,22 +40,41 @@ from chandlery.identity.roles import AddRole, add_role
 from chandlery.identity.secrets import Seal
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import ClientId, LineId, OrderId, PersonalTokenId, PlanId, SessionId, UserId, new_id
+from chandlery.kernel.ids import (
+    ClientId,
+    LineId,
+    OrderId,
+    PersonalTokenId,
+    PlanId,
+    SessionId,
+    ShipmentId,
+    UserId,
+    new_id,
+)
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.approval import Approvers
 from chandlery.ordering.approval_rules import RuleTerms, set_rule
 from chandlery.ordering.custom_fields import DefineField, define_field
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
+from chandlery.ordering.order import Order
+from chandlery.ordering.return_request import ReturnItem, ReturnReason
+from chandlery.ordering.returns import RequestReturn, request_return
+from chandlery.ordering.shipment import ShipmentItem
+from chandlery.ordering.shipments import PlanShipment, plan_shipment
+from chandlery.processes.checkout import Submit, checkout
+from chandlery.processes.ship_lines import DispatchShipment, dispatch
 from chandlery.subscriptions.activation import Activate, activate
+from chandlery.subscriptions.assets import FindAssets, find_assets
 from chandlery.surfaces.http.edge import asgi_app
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
 from chandlery.surfaces.native import surface
 from tests.builders import Tenant, a_tenant
-from tests.catalog.builders import a_catalog, a_rule
+from tests.catalog.builders import a_catalog, a_rule, a_shipped_plan, a_stock
 from tests.conftest import NOW
 from tests.identity.builders import MASTER, PASSWORD, a_gate
+from tests.ordering.builders import an_organization
 
 Owner = psycopg.Connection[tuple[object, ...]]
 
@@ -197,7 +216,41 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
+    await _goods(engine, owner, world)
     return world
+
+
+async def _goods(engine: Engine, owner: Owner, world: World) -> None:
+    """Three pieces sold: two shipped, one of those asked to be sent back, the third planned; stock, and an asset."""
+    a_shipped_plan(owner, world.tenant)
+    supplier = an_organization(owner, world.tenant.operator, "supplier")
+    world.ids["supplier_id"] = supplier.organization_id
+    world.ids["stock_id"] = a_stock(owner, world.tenant, "scanner", 40)
+    sold = await _sold(engine, world, 3)
+    world.ids["sold_order_id"], world.ids["sold_line_id"] = sold.id, sold.lines[0].id
+    await _left(engine, world, await _packed(engine, world, sold, 2))
+    world.ids["shipment_id"] = await _packed(engine, world, sold)
+    back = RequestReturn(sold.id, [ReturnItem(sold.lines[0].id, 1, ReturnReason.DEFECT)])
+    world.ids["return_id"] = (await engine.perform(world.customer, request_return, back)).result.id
+    owned = await _sold(engine, world, 1)
+    await _left(engine, world, await _packed(engine, world, owned))
+    assets = await engine.read(world.customer, find_assets, FindAssets(order_id=owned.id))
+    world.ids["asset_id"] = assets.items[0].id
+
+
+async def _sold(engine: Engine, world: World, quantity: int) -> Order:
+    wanted = OpenDraft(world.customer.organization_id, lines=[LineRequest(PlanRef(sku="scanner"), quantity)])
+    draft = (await engine.perform(world.reseller, open_draft, wanted)).result
+    return (await engine.perform(world.reseller, checkout, Submit(draft.id))).result
+
+
+async def _packed(engine: Engine, world: World, order: Order, quantity: int = 1) -> ShipmentId:
+    plan = PlanShipment(order.customer_id, [ShipmentItem(order.id, order.lines[0].id, quantity)])
+    return (await engine.perform(world.reseller, plan_shipment, plan)).result.id
+
+
+async def _left(engine: Engine, world: World, shipment_id: ShipmentId) -> None:
+    await engine.perform(world.reseller, dispatch, DispatchShipment(shipment_id))
 
 
 async def _a_person(engine: Engine, world: World) -> Actor:

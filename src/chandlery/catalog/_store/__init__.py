@@ -22,6 +22,7 @@ from chandlery.catalog._store.editing import (
     retire_plan,
     save_characteristic,
     save_vendor,
+    set_fulfilment,
 )
 from chandlery.catalog._store.importing import (
     COPY_STAGED,
@@ -60,6 +61,7 @@ __all__ = [
     "save_characteristic",
     "save_rule",
     "save_vendor",
+    "set_fulfilment",
     "vendor",
     "vendor_for_update",
     "vendors",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from chandlery.catalog.errors import CharacteristicUnknown, PlanUnknown, ProductUnknown
+from chandlery.catalog.errors import CharacteristicUnknown, PlanUnknown, ProductUnknown, ShippedOnceOnly
 from chandlery.catalog.listing import Vendor
-from chandlery.catalog.plan import Characteristic
-from chandlery.engine.statements import Query, Write, one, scalar
-from chandlery.kernel.ids import PlanId, ProductId, new_id
+from chandlery.catalog.plan import Characteristic, FulfilledBy
+from chandlery.engine.statements import Query, Write, one, refusals, scalar
+from chandlery.kernel.ids import OrganizationId, PlanId, ProductId, new_id
 
 _PLACE = """
     SELECT true FROM products r WHERE r.tenant_id = scope_tenant() AND r.id = %s AND (%s::uuid IS NULL OR EXISTS (
@@ -24,6 +24,9 @@ _ATTACH = """
     INSERT INTO addons (tenant_id, plan_id, base_plan_id) VALUES (scope_tenant(), %s, %s) ON CONFLICT DO NOTHING"""
 _DETACH = "DELETE FROM addons WHERE tenant_id = scope_tenant() AND plan_id = %s AND base_plan_id = %s"
 _STATUS = "SELECT status, version FROM plans WHERE tenant_id = scope_tenant() AND id = %s FOR NO KEY UPDATE"
+_FULFILMENT = """
+    UPDATE plans SET fulfilled_by = %s, supplier_id = %s::uuid, version = version + 1
+    WHERE tenant_id = scope_tenant() AND id = %s"""
 _RETIRE = (
     "UPDATE plans SET status = 'retired', version = version + 1 WHERE tenant_id = scope_tenant() AND id = %s"
 )
@@ -70,3 +73,11 @@ def plan_status_for_update(plan_id: PlanId) -> Query[tuple[str, int]]:
 
 def retire_plan(plan_id: PlanId) -> Write:
     return Write(_RETIRE, (plan_id,))
+
+
+def set_fulfilment(plan_id: PlanId, fulfilled_by: FulfilledBy, supplier_id: OrganizationId | None) -> Write:
+    return Write(
+        _FULFILMENT,
+        (fulfilled_by, supplier_id, plan_id),
+        refusals(plans_shipped_once=ShippedOnceOnly),
+    )

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from chandlery.catalog.offer import Offers, PlanRef
-from chandlery.catalog.plan import Characteristic, Plan
+from chandlery.catalog.plan import Characteristic, Left, Plan
 from chandlery.catalog.price import ListPrice, PriceRule
 from chandlery.engine.statements import Query, Row
 from chandlery.kernel.ids import OrganizationId, PlanId, PriceRuleId, ProductId, SkuId, VendorId
@@ -58,6 +58,9 @@ def plan_from(found: Mapping[str, Any]) -> Plan:
         addon_of=tuple(PlanId(UUID(base)) for base in found["addon_of"]),
         segment=found["segment"],
         version=found["version"],
+        fulfilled_by=found["fulfilled_by"],
+        supplier_id=OrganizationId(UUID(found["supplier_id"])) if found["supplier_id"] else None,
+        left=Left(*found["stock"]) if found["stock"] else None,
     )
 
 

@@ -14,10 +14,10 @@ from collections.abc import Sequence
 import msgspec
 from psycopg.types.json import Jsonb
 
-from chandlery.engine.statements import Query, Row, Write, one, scalar
+from chandlery.engine.statements import Query, Row, Write, many, one, refusals, scalar
 from chandlery.kernel.ids import LineId, OrderId
 from chandlery.ordering.approval import Approval
-from chandlery.ordering.errors import OrderUnknown
+from chandlery.ordering.errors import LinesUnderWay, OrderUnknown
 from chandlery.ordering.line import Line
 from chandlery.ordering.order import Order
 from chandlery.ordering.status import OrderStatus
@@ -26,7 +26,8 @@ _LINES = """(
     SELECT json_agg(x ORDER BY x.position)::text FROM (
         SELECT l.id, l.order_id, l.position, l.plan_id, l.plan_code, l.sku_code, l.name, l.provider, l.quantity,
             l.unit, l.term, l.billing_cycle, l.charge, l.action, l.characteristics, l.status, l.reason, l.waiting_for,
-            l.due, l.subscription_id, l.supplier_id, l.custom_fields,
+            l.due, l.subscription_id, l.supplier_id, l.fulfilled_by, l.stocked, l.shipped_quantity,
+            l.returned_quantity, l.custom_fields,
             (SELECT coalesce(json_agg(y ORDER BY y.step), '[]') FROM (
                 SELECT p.step, p.issuer_id, p.recipient_id, p.rate::text AS rate, p.amount_minor, p.currency
                 FROM order_line_prices p WHERE p.order_id = l.order_id AND p.line_id = l.id
@@ -58,21 +59,34 @@ def lock_order(order_id: OrderId) -> Query[OrderId]:
     return one("SELECT id FROM orders WHERE id = %s FOR NO KEY UPDATE", (order_id,), scalar, OrderUnknown)
 
 
+def lock_orders(order_ids: Sequence[OrderId]) -> Query[list[OrderId]]:
+    """The same for several, in the order of their ids; those that the actor does not see are left out."""
+    sql = "SELECT id FROM orders WHERE id = ANY (%s::uuid[]) ORDER BY id LIMIT %s FOR NO KEY UPDATE"
+    return many(sql, (list(order_ids), len(order_ids)), scalar)
+
+
+def orders_query(order_ids: Sequence[OrderId]) -> Query[list[Order]]:
+    sql = f"SELECT {ORDER} FROM orders o WHERE o.id = ANY (%s::uuid[]) ORDER BY o.id LIMIT %s"  # sql: constants alone
+    return many(sql, (list(order_ids), len(order_ids)), decode)
+
+
 def next_serial() -> Query[int]:
     return Query("SELECT nextval('order_serials')", (), lambda rows: int(rows[0][0]))
 
 
 _INSERT_LINES = """INSERT INTO order_lines AS own (order_id, id, tenant_id, owner_id, owner_path, supplier_id, position,
         action, plan_id, plan_code, sku_code, name, provider, quantity, unit, term, billing_cycle, charge,
-        characteristics, status, reason, waiting_for, due, subscription_id, custom_fields)
+        characteristics, status, reason, waiting_for, due, subscription_id, fulfilled_by, stocked, shipped_quantity,
+        returned_quantity, custom_fields)
     SELECT o.id, l.id, o.tenant_id, o.owner_id, o.owner_path, l.supplier_id, l.position, l.action, l.plan_id,
         l.plan_code, l.sku_code, l.name, l.provider, l.quantity, l.unit, l.term, l.billing_cycle, l.charge,
-        l.characteristics, l.status, l.reason, l.waiting_for, l.due, l.subscription_id,
-        l.custom_fields
+        l.characteristics, l.status, l.reason, l.waiting_for, l.due, l.subscription_id, l.fulfilled_by, l.stocked,
+        l.shipped_quantity, l.returned_quantity, l.custom_fields
     FROM o CROSS JOIN jsonb_to_recordset(%s) AS l(id uuid, supplier_id uuid, position integer, action text,
         plan_id uuid, plan_code text, sku_code text, name text, provider text, quantity bigint, unit text, term text,
         billing_cycle text, charge text, characteristics jsonb, status text, reason text, waiting_for text,
-        due timestamptz, subscription_id uuid, custom_fields jsonb)"""
+        due timestamptz, subscription_id uuid, fulfilled_by text, stocked boolean, shipped_quantity bigint,
+        returned_quantity bigint, custom_fields jsonb)"""
 
 
 def insert_order(order: Order) -> Write:
@@ -116,7 +130,10 @@ def save_order(order: Order, lines: Sequence[Line] = ()) -> Write:
     ON CONFLICT (order_id, id) DO UPDATE SET supplier_id = EXCLUDED.supplier_id, quantity = EXCLUDED.quantity,
         characteristics = EXCLUDED.characteristics, status = EXCLUDED.status, reason = EXCLUDED.reason,
         waiting_for = EXCLUDED.waiting_for, due = EXCLUDED.due,
-        subscription_id = EXCLUDED.subscription_id, custom_fields = EXCLUDED.custom_fields""",  # sql: constants alone
+        subscription_id = EXCLUDED.subscription_id, fulfilled_by = EXCLUDED.fulfilled_by,
+        stocked = EXCLUDED.stocked, shipped_quantity = EXCLUDED.shipped_quantity,
+        returned_quantity = EXCLUDED.returned_quantity,
+        custom_fields = EXCLUDED.custom_fields""",  # sql: constants alone
         (
             order.status.value,
             order.po_number,
@@ -130,6 +147,7 @@ def save_order(order: Order, lines: Sequence[Line] = ()) -> Write:
             order.id,
             Jsonb(lines),
         ),
+        refusals(order_lines_on_their_way=LinesUnderWay),
     )
 
 

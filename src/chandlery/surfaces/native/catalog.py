@@ -13,8 +13,8 @@ from msgspec import Meta
 from chandlery.catalog import browsing, editing
 from chandlery.catalog.errors import PlanUnknown, ProductUnknown, VendorUnknown
 from chandlery.catalog.listing import PricedPlan, Product, Vendor
-from chandlery.catalog.plan import BillingCycle, Charge, Plan
-from chandlery.kernel.ids import PlanId, ProductId, VendorId
+from chandlery.catalog.plan import BillingCycle, Charge, FulfilledBy, Plan
+from chandlery.kernel.ids import OrganizationId, PlanId, ProductId, VendorId
 from chandlery.processes import assign_provider
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
@@ -76,8 +76,19 @@ class OwnPrice(msgspec.Struct, kw_only=True):
     amount_minor: int
 
 
+class LeftBody(msgspec.Struct, kw_only=True):
+    """How many pieces of the SKU are left at all locations; with `oversell` more can be ordered than are there."""
+
+    quantity: int
+    oversell: bool
+
+
 class PlanBody(msgspec.Struct, kw_only=True):
-    """What can be ordered: a SKU for a term, billed in a cycle. An add-on needs one of `addon_of` beside it."""
+    """What can be ordered: a SKU for a term, billed in a cycle. An add-on needs one of `addon_of` beside it.
+
+    `fulfilled_by` a shipment: a line is completed once all its pieces have left, from `supplier_id` or from the
+    seller. Without `stock` nobody counts how many there are.
+    """
 
     id: UUID
     code: str
@@ -99,6 +110,9 @@ class PlanBody(msgspec.Struct, kw_only=True):
     status: PlanStatus
     characteristics: list[CharacteristicBody]
     addon_of: list[UUID]
+    fulfilled_by: FulfilledBy
+    supplier_id: UUID | None
+    stock: LeftBody | None
     version: int
     price: OwnPrice | None = None
 
@@ -115,6 +129,13 @@ class PlanQuery(PageQuery):
     q: Beginning | None = None
     charge: Charge | None = None
     status: PlanStatus | None = None
+
+
+class PlanFulfilment(Body):
+    """What completes a line of the plan: the vendor's provider, or a shipment of its pieces by a supplier or seller."""
+
+    fulfilled_by: Annotated[FulfilledBy, Meta(examples=["provider"])]
+    supplier_id: Annotated[Id, Meta(description="Who ships; the seller unless given.")] | None = None
 
 
 class OnePlanQuery(Body):
@@ -169,6 +190,16 @@ async def get_plan(call: Call) -> Reply:
     return plan_reply(found)
 
 
+async def set_plan_fulfilment(call: Call, body: PlanFulfilment) -> Reply:
+    command = editing.SetFulfilment(
+        plan_id(call),
+        body.fulfilled_by,
+        OrganizationId(body.supplier_id) if body.supplier_id else None,
+        call.expected_version,
+    )
+    return await call.perform(editing.set_fulfilment, command, reply=lambda _: Reply())
+
+
 async def retire_plan(call: Call) -> Reply:
     command = editing.RetirePlan(plan_id(call), call.expected_version)
     return await call.perform(editing.retire_plan, command, reply=lambda _: Reply())
@@ -212,6 +243,9 @@ def plan_body(plan: Plan) -> PlanBody:
         status=plan.status,
         characteristics=[characteristic_body(one) for one in plan.characteristics],
         addon_of=list(plan.addon_of),
+        fulfilled_by=plan.fulfilled_by,
+        supplier_id=plan.supplier_id,
+        stock=LeftBody(quantity=plan.left.quantity, oversell=plan.left.oversell) if plan.left else None,
         version=plan.version,
     )
 

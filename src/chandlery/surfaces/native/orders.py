@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from chandlery.catalog.offers import PlanRef
+from chandlery.catalog.plan import FulfilledBy
 from chandlery.kernel.ids import OrderId, OrganizationId, PlanId
 from chandlery.ordering import drafts, queries
 from chandlery.ordering.errors import OrderUnknown
@@ -48,7 +49,10 @@ class PriceBody(msgspec.Struct):
 
 
 class LineBody(msgspec.Struct):
-    """`price` is what you charge (charging nobody: pay), `cost` what you pay; `reason` and `due` tell why it waits."""
+    """`price` is what you charge (charging nobody: pay), `cost` what you pay; `reason` and `due` tell why it waits.
+
+    A line `fulfilled_by` a shipment is completed once all its pieces have left.
+    """
 
     id: UUID
     position: int
@@ -68,6 +72,10 @@ class LineBody(msgspec.Struct):
     waiting_for: WaitingFor | None
     due: datetime | None
     subscription_id: UUID | None
+    fulfilled_by: FulfilledBy
+    supplier_id: UUID | None
+    shipped_quantity: int
+    returned_quantity: int
     price: PriceBody | None
     cost: PriceBody | None
     custom_fields: dict[str, Any]
@@ -288,6 +296,10 @@ def _line(line: Line, viewer: OrganizationId) -> LineBody:
         line.waiting_for,
         line.due,
         line.subscription_id,
+        line.fulfilled_by,  # type: ignore[arg-type]  # one of the two by its CHECK
+        line.supplier_id,
+        line.shipped_quantity,
+        line.returned_quantity,
         _price(line.price(viewer)),
         _price(line.cost(viewer)),
         line.custom_fields,  # type: ignore[arg-type]  # as above

@@ -6,12 +6,9 @@ these without a token, with a weak one and with a stranger's.
 
 from __future__ import annotations
 
-from typing import Any
-
 from chandlery.fulfilment.callbacks import MAX_BODY_BYTES as MAX_CALLBACK_BYTES
 from chandlery.identity import permissions as p
 from chandlery.surfaces.http.limits import SIGN_IN_RATE
-from chandlery.surfaces.http.route import Handler, Route
 from chandlery.surfaces.native import (
     account,
     api_clients,
@@ -42,15 +39,8 @@ from chandlery.surfaces.native import (
     users,
 )
 from chandlery.surfaces.native.dialect import PageBody, PageQuery
-
-
-def _to(method: str, path: str, handler: Handler, permission: str | None, summary: str, **more: Any) -> Route:
-    """A write takes an Idempotency-Key unless its line says otherwise; the tag is the first word of the path."""
-    once = method != "GET" and not more.get("public")
-    tags = (path.split("/")[2].replace("-", " "),)
-    known = {"method": method, "path": path, "handler": handler, "permission": permission, "summary": summary}
-    return Route(**{"once": once, "tags": tags, **known, **more})
-
+from chandlery.surfaces.native.entry import entry as _to
+from chandlery.surfaces.native.goods_routes import GOODS
 
 _ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 _SHOWN_ONCE = (
@@ -408,6 +398,7 @@ ROUTES = (
     *_CATALOG,
     *_ORDERING,
     *_TERMS,
+    *GOODS,
     *_FULFILMENT,
     *_EVENTS,
     *health.ROUTES,

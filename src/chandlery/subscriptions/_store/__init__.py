@@ -1,0 +1,1 @@
+"""The only SQL of this room: subscriptions and assets."""
