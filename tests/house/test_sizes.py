@@ -21,9 +21,8 @@ ROOM_LINES_OF = {
     ("chandlery", "kernel"): 1_000,
     ("chandlery", "surfaces", "http"): 1_450,
     ("chandlery", "engine"): 5_000,
-    ("chandlery", "surfaces", "native"): 6_000,
     ("chandlery", "ordering"): 5_500,
-    ("chandlery", "surfaces", "native"): 5_500,
+    ("chandlery", "surfaces", "native"): 6_500,
     ("chandlery", "processes"): 2_000,
     # Every way to prove who one is: passwords, codes, letters, providers, tokens; and groups.
     ("chandlery", "identity"): 5_000,
