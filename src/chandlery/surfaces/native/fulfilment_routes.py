@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from chandlery.fulfilment.callbacks import MAX_CALLBACK_BYTES
+from chandlery.fulfilment.callbacks import MAX_BODY_BYTES as MAX_CALLBACK_BYTES
 from chandlery.identity import permissions as p
 from chandlery.surfaces.native import fulfilment, providers, sandbox
 from chandlery.surfaces.native.dialect import PageBody, PageQuery
 from chandlery.surfaces.native.entry import entry as _to
+
+_ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 
 # fmt: off
 FULFILMENT = (
