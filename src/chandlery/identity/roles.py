@@ -1,4 +1,4 @@
-"""Roles: sets of permissions under a name. Five are built in; an organisation may define others of its own.
+"""Roles: sets of permissions under a name. Six are built in; an organisation may define others of its own.
 
 The built-in ones are code, not rows: a permission that a release adds is there with the next token. Nobody can give
 what they do not hold, and what concerns the whole tenant only ever works in the operator's own organisation.
@@ -27,14 +27,22 @@ from chandlery.kernel.page import Page, PageRequest, page_of
 _READS = frozenset(name for name in p.EVERY if name.endswith(":read"))
 _SELLS = frozenset({p.ORDERS_WRITE, p.ORDERS_CHECKOUT, p.ORDERS_CANCEL, p.SUBSCRIPTIONS_WRITE})
 _OPERATES = frozenset({p.FULFILMENT_OPERATE})
+_ACCOUNTS = frozenset(
+    {p.TAXES_READ, p.TAXES_WRITE, p.INVOICES_READ, p.INVOICES_WRITE, p.PAYMENTS_READ, p.PAYMENTS_WRITE}
+    | {p.DOCUMENTS_READ, p.DOCUMENTS_WRITE}
+)
 
 BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "owner": p.EVERY,
     "admin": p.EVERY - {p.TENANT_ADMIN},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.FULFILMENT_READ, p.EVENTS_READ}
+        | {p.FULFILMENT_READ, p.EVENTS_READ, p.INVOICES_READ, p.DOCUMENTS_READ}
+        | {p.PAYMENTS_READ, p.PAYMENTS_WRITE}
         | _SELLS
+    ),
+    "accounting": frozenset(
+        {p.ORGANIZATIONS_READ, p.PARTIES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.EVENTS_READ} | _ACCOUNTS
     ),
     "reader": _READS,
     "fulfilment": frozenset(

@@ -6,11 +6,8 @@ these without a token, with a weak one and with a stranger's.
 
 from __future__ import annotations
 
-from typing import Any
-
 from chandlery.fulfilment.callbacks import MAX_BODY_BYTES as MAX_CALLBACK_BYTES
 from chandlery.identity import permissions as p
-from chandlery.surfaces.http.route import Handler, Route
 from chandlery.surfaces.native import (
     api_clients,
     catalog,
@@ -31,14 +28,8 @@ from chandlery.surfaces.native import (
     users,
 )
 from chandlery.surfaces.native.dialect import PageBody, PageQuery
-
-
-def _to(method: str, path: str, handler: Handler, permission: str | None, summary: str, **more: Any) -> Route:
-    """A write takes an Idempotency-Key unless its line says otherwise; the tag is the first word of the path."""
-    once = method != "GET" and not more.get("public")
-    tags = (path.split("/")[2].replace("-", " "),)
-    known = {"method": method, "path": path, "handler": handler, "permission": permission, "summary": summary}
-    return Route(**{"once": once, "tags": tags, **known, **more})
+from chandlery.surfaces.native.money_routes import ROUTES as MONEY
+from chandlery.surfaces.native.table import to as _to
 
 
 _ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
@@ -213,4 +204,4 @@ _FULFILMENT = (
 )
 # fmt: on
 
-ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_FULFILMENT, *health.ROUTES)
+ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_FULFILMENT, *MONEY, *health.ROUTES)

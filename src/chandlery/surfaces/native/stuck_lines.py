@@ -7,6 +7,7 @@ from typing import Annotated
 from msgspec import Meta
 
 from chandlery.processes import stuck_lines
+from chandlery.processes.totals import totalled
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
@@ -26,16 +27,20 @@ class LineRefusal(Body):
 
 async def retry_line(call: Call) -> Reply:
     command = stuck_lines.RetryLine(order_id(call), line_id(call))
-    return await call.perform(stuck_lines.retry_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(stuck_lines.retry_line), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def complete_line(call: Call, body: LineDone) -> Reply:
     command = stuck_lines.MarkLineDone(order_id(call), line_id(call), body.vendor_reference)
     return await call.perform(
-        stuck_lines.mark_line_done, command, reply=lambda order: order_reply(call, order)
+        totalled(stuck_lines.mark_line_done), command, reply=lambda found: order_reply(call, found)
     )
 
 
 async def refuse_line(call: Call, body: LineRefusal) -> Reply:
     command = stuck_lines.RefuseLine(order_id(call), line_id(call), body.reason)
-    return await call.perform(stuck_lines.refuse_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(stuck_lines.refuse_line), command, reply=lambda found: order_reply(call, found)
+    )
