@@ -107,9 +107,10 @@ async def end_tax_rule(unit: Unit, actor: Actor, command: EndTaxRule) -> TaxRule
     actor.require(permissions.TAXES_WRITE)
     rule = await unit.fetch(store.for_update(command.rule_id))
     ends = unit.now if command.at is None else command.at
-    if ends < unit.now or rule.effective_until <= ends:
+    until = max(ends, rule.effective_from)  # one that has not begun by then never holds
+    if ends < unit.now or rule.effective_until <= until:
         raise TaxRuleEnded
-    ended = replace(rule, effective_until=max(ends, rule.effective_from), version=rule.version + 1)
+    ended = replace(rule, effective_until=until, version=rule.version + 1)
     unit.write(store.end(ended))
     unit.emit(Event("tax_rule.ended", rule.id, actor.organization_id))
     return ended

@@ -15,7 +15,6 @@ from chandlery.kernel.ids import OrderId, OrganizationId, PlanId
 from chandlery.ordering import cancellation, drafts, queries
 from chandlery.ordering.errors import OrderUnknown
 from chandlery.ordering.line import Line, LinePrice
-from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, OrderStatus, WaitingFor
 from chandlery.processes.checkout import Submit, checkout
 from chandlery.processes.totals import Totalled, all_totalled, totalled

@@ -31,7 +31,6 @@ from chandlery.surfaces.native.dialect import PageBody, PageQuery
 from chandlery.surfaces.native.money_routes import ROUTES as MONEY
 from chandlery.surfaces.native.table import to as _to
 
-
 _ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 _DRAFT_ONLY = "Refused unless the order is a draft that has not expired."
 _MAYBE_EARLIER = "What is known of the vendor's answer stays in the order's history."
