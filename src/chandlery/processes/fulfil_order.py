@@ -34,6 +34,7 @@ from chandlery.ordering.line import Line
 from chandlery.ordering.order import Order
 from chandlery.ordering.progress import LineProgress
 from chandlery.ordering.status import LineStatus, WaitingFor
+from chandlery.processes import invoice_orders
 from chandlery.processes.line_outcomes import progress_of, settle
 from chandlery.subscriptions.queries import subscription_query
 
@@ -166,7 +167,8 @@ class _Story:
             await attempts.save(self.unit, self.actor, changed)
             if changed.next_at is not None:
                 self.unit.defer(job(self.order.id, changed.next_at))
-        progress.advance(self.unit, self.actor, self.order, tuple(self.steps.values()))
+        after = progress.advance(self.unit, self.actor, self.order, tuple(self.steps.values()))
+        invoice_orders.wanted(self.unit, self.order, after)
 
     async def _begin(self, line: Line) -> Call:
         begin = Begin(self.order.id, line.id, self.order.customer_id, line.provider, line.action)

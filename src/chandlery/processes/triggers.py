@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chandlery.billing.processors import MANUAL, Manual, Processors
 from chandlery.engine.jobs import Job, Triggers
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
@@ -11,7 +12,7 @@ from chandlery.engine.worker import Periodic
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
 from chandlery.kernel.events import Event
-from chandlery.processes import fulfil_order
+from chandlery.processes import fulfil_order, invoice_orders, render_invoice, settle_payment
 from chandlery.processes.expire_drafts import expire_drafts
 from chandlery.processes.wake_overdue import wake_overdue
 
@@ -24,17 +25,36 @@ def _answered(event: Event) -> Job:
     return fulfil_order.job(event.data["order_id"])
 
 
-TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _answered}
+def _asked(event: Event) -> Job:
+    return settle_payment.job(event.subject_id)
 
 
-def tasks(providers: Providers) -> Mapping[str, Task]:
+TRIGGERS: Triggers = {
+    "order.submitted": _submitted,
+    "provisioning.answered": _answered,
+    "payment.asked": _asked,
+    "invoice.posted": render_invoice.job,
+}
+BY_HAND = Processors({MANUAL: Manual()})
+
+
+def tasks(providers: Providers, processors: Processors = BY_HAND) -> Mapping[str, Task]:
     """Every kind of job that a worker must know."""
-    return {fulfil_order.TASK: fulfil_order.task(providers)}
+    return {
+        fulfil_order.TASK: fulfil_order.task(providers),
+        settle_payment.TASK: settle_payment.task(processors),
+        invoice_orders.TASK: invoice_orders.run,
+        render_invoice.TASK: render_invoice.run,
+    }
 
 
 def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:
     """The sweeps of every worker; the sandbox vendor's own machine is among them where there is one."""
-    sweeps = [Periodic("expire_drafts", 30, expire_drafts), Periodic("wake_overdue", 60, wake_overdue)]
+    sweeps = [
+        Periodic("expire_drafts", 30, expire_drafts),
+        Periodic("wake_overdue", 60, wake_overdue),
+        Periodic("wake_payments", 60, settle_payment.wake_payments),
+    ]
     if calling_back is not None:
         vendor = calling_back
 

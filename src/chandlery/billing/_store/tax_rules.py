@@ -1,5 +1,7 @@
 """Tax rules and the tax classes of products in the database; rules are seen by their issuer alone."""
 
+# ruff: noqa: S608 - columns are written here; every value is a parameter
+
 from __future__ import annotations
 
 from datetime import datetime
@@ -11,6 +13,8 @@ from chandlery.kernel.errors import Fault
 from chandlery.kernel.ids import ProductId, TaxRuleId
 from chandlery.kernel.page import PageRequest
 
+_COLUMNS = """created_at, id, kind, rate, effective_from, effective_until, country, region, product_class, buyer, note,
+    version"""
 _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended(concat('tax rules of ', scope_org()), 0))"
 _OVERLAPPING = """
 SELECT id FROM tax_rules
@@ -24,21 +28,16 @@ INSERT INTO tax_rules (id, tenant_id, issuer_id, country, region, product_class,
     effective_from, effective_until, created_at)
 VALUES (%s, scope_tenant(), scope_org(), %s, %s, %s, %s, %s, %s, %s, %s, %s, unit_now())
 """
-_FOR_UPDATE = """
-SELECT created_at, id, kind, rate, effective_from, effective_until, country, region, product_class, buyer, note, version
-FROM tax_rules WHERE tenant_id = scope_tenant() AND issuer_id = scope_org() AND id = %s FOR NO KEY UPDATE
-"""
+_FOR_UPDATE = f"""SELECT {_COLUMNS} FROM tax_rules
+WHERE tenant_id = scope_tenant() AND issuer_id = scope_org() AND id = %s FOR NO KEY UPDATE"""  # sql: constants alone
 _END = """
 UPDATE tax_rules SET effective_until = %s, version = version + 1
 WHERE tenant_id = scope_tenant() AND issuer_id = scope_org() AND id = %s
 """
-_FIND = """
-SELECT created_at, id, kind, rate, effective_from, effective_until, country, region, product_class, buyer, note, version
-FROM tax_rules WHERE tenant_id = scope_tenant() AND issuer_id = scope_org()
+_FIND = f"""SELECT {_COLUMNS} FROM tax_rules WHERE tenant_id = scope_tenant() AND issuer_id = scope_org()
     AND (created_at, id) > (coalesce(%s::timestamptz, '-infinity'),
                             coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000'))
-ORDER BY created_at, id LIMIT %s
-"""
+ORDER BY created_at, id LIMIT %s"""  # sql: constants alone
 
 
 def _decode(row: Row) -> tuple[datetime, TaxRule]:
