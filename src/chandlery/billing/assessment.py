@@ -12,7 +12,7 @@ The rules, in order:
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 
 from chandlery.billing.charge import Charge
@@ -137,15 +137,6 @@ def shared_out(amount: int, weights: Sequence[int]) -> list[int]:
     for n in by_remainder[: amount - sum(parts)]:
         parts[n] += 1
     return parts
-
-
-def without_empty(assessment: Assessment) -> Assessment:
-    """The same without discounts that took nothing off and charges that came to nothing."""
-    return replace(
-        assessment,
-        charges=tuple(part for part in assessment.charges if part.amount_minor),
-        discounts=tuple(part for part in assessment.discounts if part.amount_minor),
-    )
 
 
 def _base(charge: Charge, left: dict[LineId, int]) -> int:

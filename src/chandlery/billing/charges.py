@@ -82,14 +82,9 @@ async def add_charge(unit: Unit, actor: Actor, between: Between, command: AddCha
     if len(known) >= MAX_CHARGES:
         raise ChargesTooMany
     new = Charge(
-        ChargeId(new_id()),
-        command.kind,
-        command.label,
-        command.percent,
-        command.amount_minor,
-        command.line_id,
-        command.product_class,
-    )
+        ChargeId(new_id()), command.kind, command.label, command.percent, command.amount_minor,
+        command.line_id, command.product_class,
+    )  # fmt: skip
     unit.write(store.add(between.order_id, between.issuer_id, between.recipient_id, new))
     come_to_use(unit, ASSESSMENT)
     unit.emit(_event("order.charge_added", between, new))

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from chandlery.billing.assessment import Item, Part, without_empty
+from chandlery.billing.assessment import Item, Part
 from chandlery.billing.charge import Charge
 from chandlery.billing.errors import NothingToInvoice
 from chandlery.billing.invoice import Invoice, InvoiceLine, Party
@@ -64,49 +64,26 @@ def draw_up(
     items = [
         Item(line.line_id, line.amount_minor, bill.terms.classes.get(line.plan_id, "")) for line in lines
     ]
-    found = without_empty(bill.terms.assess(bill.currency, items, charges))
+    found = bill.terms.assess(bill.currency, items, charges)
     by_id = {charge.id: charge for charge in charges}
     drawn = [_line(n, line, part) for n, (line, part) in enumerate(zip(lines, found.lines, strict=True), 1)]
     for part in (*found.discounts, *found.charges):
-        assert part.charge_id is not None
-        drawn.append(_charge(len(drawn) + 1, by_id[part.charge_id], part))
+        if part.amount_minor and part.charge_id is not None:
+            drawn.append(_charge(len(drawn) + 1, by_id[part.charge_id], part))
     issuer, recipient = parties
     return Invoice(
-        invoice_id,
-        "invoice",
-        issuer,
-        recipient,
-        bill.order_id,
-        bill.order_number,
-        bill.po_number,
-        bill.currency,
-        found.taxable_minor,
-        found.tax_minor,
-        found.gross_minor,
-        found.taxes,
-        now,
+        invoice_id, "invoice", issuer, recipient, bill.order_id, bill.order_number, bill.po_number,
+        bill.currency, found.taxable_minor, found.tax_minor, found.gross_minor, found.taxes, now,
         lines=tuple(drawn),
-    )
+    )  # fmt: skip
 
 
 def _line(position: int, line: BillLine, part: Part) -> InvoiceLine:
     how = part.treatment
     return InvoiceLine(
-        position,
-        "line",
-        line.name,
-        part.amount_minor,
-        part.taxable_minor,
-        line.details,
-        line.quantity,
-        line.unit,
-        line.rate,
-        how.kind,
-        how.rate,
-        how.note,
-        line.line_id,
-        line.step,
-    )
+        position, "line", line.name, part.amount_minor, part.taxable_minor, line.details, line.quantity,
+        line.unit, line.rate, how.kind, how.rate, how.note, line.line_id, line.step,
+    )  # fmt: skip
 
 
 def _charge(position: int, charge: Charge, part: Part) -> InvoiceLine:

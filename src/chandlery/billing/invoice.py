@@ -176,22 +176,9 @@ class Invoice:
         taxes = self._taxes_of_credit(lines, earlier)
         tax = sum(part.tax_minor for part in taxes)
         return Invoice(
-            invoice_id,
-            "credit_note",
-            self.issuer,
-            self.recipient,
-            self.order_id,
-            self.order_number,
-            self.po_number,
-            self.currency,
-            net,
-            tax,
-            net + tax,
-            taxes,
-            now,
-            corrects_id=self.id,
-            lines=lines,
-        )
+            invoice_id, "credit_note", self.issuer, self.recipient, self.order_id, self.order_number,
+            self.po_number, self.currency, net, tax, net + tax, taxes, now, corrects_id=self.id, lines=lines,
+        )  # fmt: skip
 
     def creditable(self, positions: Collection[int], earlier: Sequence[InvoiceLine]) -> list[InvoiceLine]:
         """The lines at these positions, none named: all that are left. A discount goes with what it was on."""

@@ -63,7 +63,7 @@ async def add_method(unit: Unit, actor: Actor, command: AddMethod) -> PaymentMet
         command.label,
         command.token,
         unit.now,
-    ).checked()
+    )  # fmt: skip.checked()
     unit.write(store.add_method(new))
     unit.emit(_event("payment_method.added", new))
     return new

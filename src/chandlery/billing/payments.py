@@ -107,17 +107,9 @@ async def begin_payment(unit: Unit, actor: Actor, command: BeginPayment) -> Hist
         message = "Only who receives money writes down by hand that it came."
         raise PaymentUnfit(Problem("method_id", message, "manual"))
     new = Payment(
-        PaymentId(new_id()),
-        command.payer_id,
-        command.payee_id,
-        method.id,
-        command.order_id,
-        command.invoice_id,
-        command.amount.currency,
-        command.amount.minor,
-        command.captures_itself,
-        unit.now,
-    )
+        PaymentId(new_id()), command.payer_id, command.payee_id, method.id, command.order_id,
+        command.invoice_id, command.amount.currency, command.amount.minor, command.captures_itself, unit.now,
+    )  # fmt: skip
     unit.write(store.add(new))
     unit.emit(_event("payment.created", new))
     operation = ask(unit, actor, new, "authorize", new.amount_minor)

@@ -75,17 +75,10 @@ async def set_tax_rule(unit: Unit, actor: Actor, command: SetTaxRule) -> TaxRule
     if problems:
         raise TaxRuleUnfit(*problems)
     rule = TaxRule(
-        TaxRuleId(new_id()),
-        command.kind,
-        command.rate,
-        command.effective_from or FOREVER,
-        command.effective_until or FOREVER,
-        command.country,
-        command.region,
-        command.product_class,
-        command.buyer,
-        command.note,
-    )
+        TaxRuleId(new_id()), command.kind, command.rate, command.effective_from or FOREVER,
+        command.effective_until or FOREVER, command.country, command.region, command.product_class,
+        command.buyer, command.note,
+    )  # fmt: skip
     _, other = await unit.fetch(store.lock_rules(), store.overlapping(rule, command.effective_from))
     if command.effective_from is None:
         rule = replace(rule, effective_from=unit.now)

@@ -30,8 +30,9 @@ WHERE m.tenant_id = scope_tenant() AND m.owner_id = %s AND m.status = 'active'
     AND (m.created_at, m.id) > (coalesce(%s::timestamptz, '-infinity'),
                                 coalesce(%s::uuid, '00000000-0000-0000-0000-000000000000'))
 ORDER BY m.created_at, m.id LIMIT %s"""  # sql: the same
-_COLUMNS = """id, payer_id, payee_id, method_id, order_id, invoice_id, currency, amount_minor, captures_itself, created_at,
-    status, authorized_minor, captured_minor, refunded_minor, refunding_minor, allocated_minor, reason, version"""
+_COLUMNS = """id, payer_id, payee_id, method_id, order_id, invoice_id, currency, amount_minor, captures_itself,
+    created_at, status, authorized_minor, captured_minor, refunded_minor, refunding_minor, allocated_minor, reason,
+    version"""
 _PAYMENT = f"SELECT {_COLUMNS} FROM payments WHERE tenant_id = scope_tenant() AND id = %s"  # sql: the same
 _PAYMENT_FOR_UPDATE = f"{_PAYMENT} FOR NO KEY UPDATE"  # sql: the same
 _SPENDABLE = f"""SELECT {_COLUMNS} FROM payments
