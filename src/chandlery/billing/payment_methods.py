@@ -56,14 +56,9 @@ async def add_method(unit: Unit, actor: Actor, command: AddMethod) -> PaymentMet
     actor.require(permissions.PAYMENTS_WRITE)
     await unit.fetch(store.owner(command.owner_id))
     new = PaymentMethod(
-        PaymentMethodId(new_id()),
-        command.owner_id,
-        command.processor,
-        command.kind,
-        command.label,
-        command.token,
+        PaymentMethodId(new_id()), command.owner_id, command.processor, command.kind, command.label, command.token,
         unit.now,
-    )  # fmt: skip.checked()
+    ).checked()  # fmt: skip
     unit.write(store.add_method(new))
     unit.emit(_event("payment_method.added", new))
     return new
