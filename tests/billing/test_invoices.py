@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chandlery.billing._store.invoices import InvoiceFilter
 from chandlery.billing.assessment import Tax, taxes_of
 from chandlery.billing.errors import (
     AlreadyInvoiced,
@@ -26,7 +25,7 @@ from chandlery.billing.errors import (
     PolicyUnfit,
     ReasonUnfit,
 )
-from chandlery.billing.invoice import Invoice, InvoiceLine, Party, Status
+from chandlery.billing.invoice import Invoice, InvoiceFilter, InvoiceLine, Party, Status
 from chandlery.billing.invoices import (
     CreditInvoice,
     DeleteInvoice,

@@ -9,6 +9,9 @@ from functools import partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
+from chandlery.billing import sandbox_processor
+from chandlery.billing.processors import MANUAL, Manual, Processors
+from chandlery.billing.sandbox_processor import SandboxProcessor
 from chandlery.engine.database import PoolSize, open_pool
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.tasks import Task
@@ -39,6 +42,7 @@ class Wired:
     gate: Gate
     providers: Providers
     sandbox: Sandbox | None
+    processors: Processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         sandbox = Sandbox(pool, engine.clock)
         key = gate.master.derive(CALLBACK_PURPOSE)
         providers = Providers({sandbox_vendor.NAME: sandbox}, {sandbox_vendor.NAME: key})
+        processors = Processors(
+            {sandbox_processor.NAME: SandboxProcessor(pool, engine.clock), MANUAL: Manual()}
+        )
         calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
 
         async def verify(token: str, head: Head) -> Actor:
@@ -76,10 +83,15 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             urls=PublicUrls(settings.base_url),
             allows_origin=partial(origin_allowed, engine),
             checks=readiness(engine),
-            wired=Wired(engine, gate, providers, sandbox),
+            wired=Wired(engine, gate, providers, sandbox, processors),
         )
         yield OpenHouse(
-            engine, gate, providers, house, triggers.tasks(providers), triggers.periodic(calling_back)
+            engine,
+            gate,
+            providers,
+            house,
+            triggers.tasks(providers, processors),
+            triggers.periodic(calling_back),
         )
 
 

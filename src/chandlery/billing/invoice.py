@@ -219,3 +219,13 @@ def status_of(invoice: Invoice) -> Status:
 
 def _in_its_status(invoice: Invoice) -> Invoice:
     return replace(invoice, status=status_of(invoice), version=invoice.version + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceFilter:
+    """Which invoices and credit notes of the actor's organisation a list shows; None means any."""
+
+    side: Literal["issued", "received"] = "issued"
+    status: Status | None = None
+    kind: Literal["invoice", "credit_note"] | None = None
+    order_id: OrderId | None = None

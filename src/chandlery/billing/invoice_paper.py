@@ -17,11 +17,12 @@ def paper_of(invoice: Invoice, letterhead: Letterhead, corrected_number: str = "
     assert posted.posted_at is not None
     language = letterhead.language
     home = posted.issuer.postal.country
+    unregistered = replace(posted.issuer.company, vat_number="")  # its number stands in the footer
     return Paper(
         kind=posted.kind,
         number=posted.number,
         issued_on=posted.posted_at.date(),
-        seller=_block(posted.issuer, language, home),
+        seller=_block(replace(posted.issuer, company=unregistered), language, home),
         buyer=_block(posted.recipient, language, home),
         lines=tuple(_line(line, posted.currency) for line in posted.lines),
         net=Money(posted.net_minor, posted.currency),

@@ -12,12 +12,11 @@ from uuid import UUID
 
 from chandlery.billing._store import allocations
 from chandlery.billing._store import invoices as store
-from chandlery.billing._store.invoices import InvoiceFilter
 from chandlery.billing._store.policies import policy as policy_query
 from chandlery.billing.documents import File, KeepDocument, keep_document
 from chandlery.billing.drawing_up import Bill, draw_up
 from chandlery.billing.errors import CreditNotesStand, InvoiceUnknown, ReasonUnfit
-from chandlery.billing.invoice import Invoice, InvoiceLine, Status
+from chandlery.billing.invoice import Invoice, InvoiceFilter, InvoiceLine, Status
 from chandlery.engine.unit_of_work import Reader, Unit
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor

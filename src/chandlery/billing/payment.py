@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, Literal
 
 from chandlery.billing.errors import PaymentNotSo, PaymentSpent
 from chandlery.billing.processors import OperationKind
@@ -127,3 +127,12 @@ class Payment:
         if kind == "refund":
             return replace(changed, refunding_minor=self.refunding_minor - amount_minor)
         return changed
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentFilter:
+    """Which payments of the actor's organisation a list shows; None means any."""
+
+    side: Literal["received", "made"] = "received"
+    status: Status | None = None
+    order_id: OrderId | None = None

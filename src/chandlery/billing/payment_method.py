@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -13,6 +14,7 @@ from chandlery.kernel.text import is_one_line
 
 MethodKind = Literal["card", "bank_transfer", "direct_debit", "other"]
 MAX_TEXT: Final = 200
+_CARD = re.compile(r"(?<![\w-])\d(?:[ -]?\d){12,18}(?![\w-])", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +48,10 @@ class PaymentMethod:
 
 
 def looks_like_a_card(text: str) -> bool:
-    """13 to 19 digits whose check digit is right."""
-    digits = [int(letter) for letter in text if letter in "0123456789"]
-    if not 13 <= len(digits) <= 19 or len(digits) < len(text) - text.count(" ") - text.count("-"):
-        return False
-    doubled = [digit * 2 - 9 * (digit > 4) if n % 2 else digit for n, digit in enumerate(reversed(digits))]
-    return sum(doubled) % 10 == 0
+    """Whether 13 to 19 digits stand in it, on their own, whose check digit is right."""
+    return any(_is_checked(found[0]) for found in _CARD.finditer(text))
+
+
+def _is_checked(number: str) -> bool:
+    digits = [int(letter) for letter in reversed(number) if letter.isdigit()]
+    return sum(d if n % 2 == 0 else d * 2 - 9 * (d > 4) for n, d in enumerate(digits)) % 10 == 0

@@ -14,9 +14,8 @@ from typing import Final
 from chandlery.billing._store import allocations
 from chandlery.billing._store import payments as store
 from chandlery.billing._store.allocations import Allocation
-from chandlery.billing._store.payments import PaymentFilter
 from chandlery.billing.errors import PaymentMethodUnknown, PaymentUnfit, PaymentUnknown
-from chandlery.billing.payment import Payment, Status
+from chandlery.billing.payment import Payment, PaymentFilter, Status
 from chandlery.billing.payment_operation import SETTLED, Operation, State
 from chandlery.billing.processors import MANUAL, OperationKind, Outcome, Request
 from chandlery.engine.unit_of_work import Reader, Unit

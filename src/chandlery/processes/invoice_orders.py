@@ -114,5 +114,5 @@ def _bill_line(line: Line, price: LinePrice) -> BillLine:
         line.unit,
         price.rate,
         price.amount_minor,
-        (line.plan_code,),
+        (line.sku_code,),
     )

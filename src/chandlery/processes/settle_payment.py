@@ -2,7 +2,9 @@
 
     advance   one transaction: take the last answer, find what is open, store that it is in flight
     call      outside of any transaction, within a time-out
-    ... until nothing is left to call; then what was captured goes to the invoices that it is for
+    ... until nothing is left to call
+
+What is captured goes to the invoices that it is for by a job of its own, which the capture stores with it.
 
 A call found in flight was cut off: the processor is asked what became of it, by our reference, and it is sent again
 only when the processor says that it never came.
@@ -32,6 +34,7 @@ from chandlery.kernel.ids import OperationId, PaymentId, TenantId
 log = structlog.get_logger(__name__)
 
 TASK = "settle_payment"
+USE = "use_payment"
 LATE = timedelta(minutes=15)
 AT_ONCE = 100
 
@@ -81,9 +84,13 @@ async def settle_payment(
     while True:
         step = await engine.perform(actor, advance, Advance(payment_id, reply))
         if step.value is None:
-            break
+            return
         reply = await _make(processors, step.value)
-    await engine.perform(actor, use_payment, payment_id)
+
+
+async def run_use(engine: Engine, tenant_id: TenantId, args: Mapping[str, str]) -> None:
+    """After a capture, once: what the payee takes off an invoice later stays off."""
+    await engine.perform(system(tenant_id, USE), use_payment, PaymentId(UUID(args["payment_id"])))
 
 
 async def wake_payments(engine: Engine) -> None:
@@ -126,9 +133,7 @@ async def _make(processors: Processors, call: Call) -> Reply:
             outcome = await processors.ask(work.processor, work.request.account, work.request.reference)
         else:
             outcome = await processors.send(work.processor, work.request)
-    except (
-        Exception
-    ) as error:  # edge: a processor is foreign code; what it raised may have come after it acted
+    except Exception as error:  # edge: a processor is foreign code, and may have acted before it raised
         log.warning(
             "processor_raised", processor=work.processor, operation=work.request.reference, exc_info=error
         )

@@ -29,10 +29,15 @@ def _asked(event: Event) -> Job:
     return settle_payment.job(event.subject_id)
 
 
+def _captured(event: Event) -> Job:
+    return Job(settle_payment.USE, {"payment_id": str(event.subject_id)}, lock=f"payment:{event.subject_id}")
+
+
 TRIGGERS: Triggers = {
     "order.submitted": _submitted,
     "provisioning.answered": _answered,
     "payment.asked": _asked,
+    "payment.captured": _captured,
     "invoice.posted": render_invoice.job,
 }
 BY_HAND = Processors({MANUAL: Manual()})
@@ -43,6 +48,7 @@ def tasks(providers: Providers, processors: Processors = BY_HAND) -> Mapping[str
     return {
         fulfil_order.TASK: fulfil_order.task(providers),
         settle_payment.TASK: settle_payment.task(processors),
+        settle_payment.USE: settle_payment.run_use,
         invoice_orders.TASK: invoice_orders.run,
         render_invoice.TASK: render_invoice.run,
     }

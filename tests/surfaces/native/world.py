@@ -10,6 +10,11 @@ from uuid import UUID
 import httpx
 import psycopg
 
+from chandlery.billing.document import File
+from chandlery.billing.documents import KeepDocument, upload_document
+from chandlery.billing.payment_methods import AddMethod, add_method
+from chandlery.billing.processors import MANUAL, Manual, Processors
+from chandlery.billing.tax_rules import SetTaxRule, set_tax_rule
 from chandlery.catalog.offers import PlanRef
 from chandlery.engine.unit_of_work import Engine
 from chandlery.fulfilment.providers import Providers
@@ -24,6 +29,13 @@ from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, new_id
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
+from chandlery.ordering.progress import LineProgress, record
+from chandlery.ordering.status import LineStatus
+from chandlery.processes.checkout import Submit, checkout
+from chandlery.processes.invoice_orders import InvoiceOrder, invoice_order
+from chandlery.processes.order_charges import AddCharge, add_charge, find_charges
+from chandlery.processes.pay import Pay, pay
+from chandlery.processes.settle_payment import settle_payment
 from chandlery.subscriptions.activation import Activate, activate
 from chandlery.surfaces.http.edge import asgi_app
 from chandlery.surfaces.http.head import Head
@@ -45,6 +57,7 @@ class Wiring:
     gate: Gate
     providers: Providers
     sandbox: Sandbox | None
+    processors: Processors
 
 
 class NativeApi:
@@ -61,7 +74,9 @@ class NativeApi:
             verify_token=self._verify,
             urls=PublicUrls("https://api.example"),
             seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
-            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None),
+            wired=Wiring(
+                engine, self.gate, providers, vendor if with_sandbox else None, Processors({MANUAL: Manual()})
+            ),
         )
         self._app = asgi_app(surface, self.house)
 
@@ -152,10 +167,44 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
         world.reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines)
     )
     world.ids["order_id"], world.ids["line_id"] = draft.result.id, draft.result.lines[0].id
+    await _money(engine, world)
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
     return world
+
+
+async def _money(engine: Engine, world: World) -> None:
+    """A charge and a tax rule; an invoice of the operator to its reseller, and a payment that is authorised for it."""
+    system, operator, reseller = world.tenant.system, world.operator, world.reseller
+    order_id = OrderId(world.ids["order_id"])
+    await engine.perform(operator, add_charge, AddCharge(order_id, "delivery", "Courier", amount_minor=990))
+    world.ids["charge_id"] = (await engine.read(operator, find_charges, order_id))[0].id
+    lines = [LineRequest(PlanRef(sku="suite-basic"), 3)]
+    draft = await engine.perform(reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines))
+    placed = (await engine.perform(reseller, checkout, Submit(draft.result.id))).result
+    for status in (LineStatus.IN_PROGRESS, LineStatus.COMPLETED):
+        await engine.perform(system, record, LineProgress(placed.id, placed.lines[0].id, status))
+    invoice = (await engine.perform(operator, invoice_order, InvoiceOrder(placed.id))).result
+    command = AddMethod(reseller.organization_id, MANUAL, "bank_transfer", "Transfer")
+    method = (await engine.perform(reseller, add_method, command)).result
+    asked = Pay(method.id, invoice_id=invoice.id, captures_itself=False)
+    payment = (await engine.perform(operator, pay, asked)).result.payment
+    await settle_payment(engine, Processors({MANUAL: Manual()}), world.tenant.id, payment.id)
+    rule = (await engine.perform(operator, set_tax_rule, SetTaxRule("zero", country="CH"))).result
+    own = operator.organization_id
+    keep = KeepDocument(own, File("a.pdf", "application/pdf", b"%PDF-1.7"), "organization", own)
+    document = (await engine.perform(operator, upload_document, keep)).result
+    world.ids.update(
+        {
+            "invoice_id": invoice.id,
+            "payment_id": payment.id,
+            "payment_method_id": method.id,
+            "method_id": method.id,
+            "tax_rule_id": rule.id,
+            "document_id": document.id,
+        }
+    )
 
 
 def an_activation(world: World) -> Activate:

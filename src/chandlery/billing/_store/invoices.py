@@ -5,8 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -14,9 +12,9 @@ from psycopg.types.json import Jsonb
 
 from chandlery.billing.assessment import Tax
 from chandlery.billing.errors import AlreadyInvoiced, InvoiceUnknown
-from chandlery.billing.invoice import MAX_LINES, Invoice, InvoiceLine, Party, Status
+from chandlery.billing.invoice import MAX_LINES, Invoice, InvoiceFilter, InvoiceLine, Party, Status
 from chandlery.engine.statements import Query, Row, Write, many, one, refusals
-from chandlery.kernel.ids import DocumentId, InvoiceId, OrderId, OrganizationId
+from chandlery.kernel.ids import DocumentId, InvoiceId, OrganizationId
 from chandlery.kernel.page import PageRequest
 
 _read_party = msgspec.json.Decoder(Party).decode
@@ -82,16 +80,6 @@ LEFT JOIN LATERAL (
 ) a ON true
 WHERE o.tenant_id = scope_tenant() AND o.id = ANY (%s::uuid[])
 """
-
-
-@dataclass(frozen=True, slots=True)
-class InvoiceFilter:
-    """Which invoices and credit notes of the actor's organisation a list shows; None means any."""
-
-    side: Literal["issued", "received"] = "issued"
-    status: Status | None = None
-    kind: Literal["invoice", "credit_note"] | None = None
-    order_id: OrderId | None = None
 
 
 def _decode(row: Row) -> Invoice:

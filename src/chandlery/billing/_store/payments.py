@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from chandlery.billing.errors import OwnerUnknown, PaymentBusy, PaymentMethodUnknown, PaymentUnknown
-from chandlery.billing.payment import Payment, Status
+from chandlery.billing.payment import Payment, PaymentFilter, Status
 from chandlery.billing.payment_method import PaymentMethod
 from chandlery.billing.payment_operation import Operation, State
 from chandlery.engine.statements import Query, Row, Write, many, one, refusals, scalar
@@ -60,15 +58,6 @@ WHERE tenant_id = scope_tenant() AND issuer_id = %(payee)s AND recipient_id = %(
     AND (id = %(invoice)s::uuid OR (%(invoice)s::uuid IS NULL AND order_id = %(order)s::uuid))
 ORDER BY id LIMIT 100 FOR NO KEY UPDATE
 """
-
-
-@dataclass(frozen=True, slots=True)
-class PaymentFilter:
-    """Which payments of the actor's organisation a list shows; None means any."""
-
-    side: Literal["received", "made"] = "received"
-    status: Status | None = None
-    order_id: OrderId | None = None
 
 
 def _method(row: Row) -> PaymentMethod:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from chandlery.billing.processors import Processors
 from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
@@ -33,6 +34,8 @@ class Wired(Protocol):
     def providers(self) -> Providers: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
+    @property
+    def processors(self) -> Processors: ...
 
 
 def wired(call: Call) -> Wired:
