@@ -26,7 +26,8 @@ SEEN_OTHERWISE = {
     "users": "a person shows to whoever sees one of their memberships, and those compare the tenant"
 }
 FOREIGN_SCHEMAS = {
-    "sandbox_vendor": "the books of a vendor, kept as apart from ours as a real one's would be"
+    "sandbox_vendor": "the books of a vendor, kept as apart from ours as a real one's would be",
+    "sandbox_processor": "the same of a payment processor",
 }
 NOT_OURS = ("procrastinate_", "schema_migrations", "yoyo_", "_yoyo_")
 

@@ -9,6 +9,10 @@ from functools import partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
+from chandlery.billing import sandbox_processor
+from chandlery.billing.processors import MANUAL, Processors
+from chandlery.billing.processors import Manual as ByHand
+from chandlery.billing.sandbox_processor import SandboxProcessor
 from chandlery.engine import mail
 from chandlery.engine.couriers import courier_from
 from chandlery.engine.database import PoolSize, open_pool
@@ -53,6 +57,7 @@ class Wired:
     sandbox: Sandbox | None
     outbound: Outbound
     token_forms: Mapping[str, TokenForm]
+    processors: Processors
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +86,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         key = gate.master.derive(CALLBACK_PURPOSE)
         seal = Seal(gate.master, PROVIDER_SECRETS)
         providers = _providers(sandbox, key, HttpVendors(outbound, seal, engine.clock))
+        processors = Processors(
+            {sandbox_processor.NAME: SandboxProcessor(pool, engine.clock), MANUAL: ByHand()}
+        )
         calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
 
         async def verify(token: str, head: Head) -> Actor:
@@ -94,7 +102,14 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             allows_origin=partial(origin_allowed, engine),
             checks=readiness(engine),
             wired=Wired(
-                engine, gate, providers, SettingUp(seal, outbound, engine.clock), sandbox, outbound, FORMS
+                engine,
+                gate,
+                providers,
+                SettingUp(seal, outbound, engine.clock),
+                sandbox,
+                outbound,
+                FORMS,
+                processors,
             ),
         )
         courier = courier_from(settings.smtp_url, settings.data / OUTBOX)
@@ -104,7 +119,10 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             providers,
             signing_in,
             house,
-            {**triggers.tasks(providers), mail.TASK: mail.letter_task(courier, settings.mail_from)},
+            {
+                **triggers.tasks(providers, processors),
+                mail.TASK: mail.letter_task(courier, settings.mail_from),
+            },
             triggers.periodic(calling_back),
         )
 

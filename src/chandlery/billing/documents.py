@@ -56,6 +56,8 @@ class KeepDocument:
     subject: str
     subject_id: UUID
     kind: str = UPLOAD
+    between: tuple[OrganizationId, OrganizationId] | None = None
+    """Issuer and recipient, if it is for their eyes only; else the owner and everyone above see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ async def _keep(unit: Unit, command: KeepDocument) -> Document:
         file.sha256,
         unit.now,
     )
-    unit.write(store.add(document, file.content))
+    unit.write(store.add(document, file.content, command.between))
     unit.emit(_event("document.added", document))
     return document
 

@@ -35,6 +35,10 @@ _WORDS: Final = {
         "total": "Total",
         "page": ["Page", "of"],
         "vat_number": "VAT no.",
+        "order": "Order",
+        "po_number": "Your reference",
+        "corrects": "Corrects",
+        "registration": "Reg. no.",
     },
     "de": {
         "invoice": "Rechnung",
@@ -51,6 +55,10 @@ _WORDS: Final = {
         "total": "Gesamtbetrag",
         "page": ["Seite", "von"],
         "vat_number": "USt-IdNr.",
+        "order": "Bestellung",
+        "po_number": "Ihr Zeichen",
+        "corrects": "Korrigiert",
+        "registration": "Reg.-Nr.",
     },
 }
 _REGION_LAST: Final = ("US", "CA", "AU", "GB", "IE")
@@ -153,6 +161,11 @@ class Paper:
             rate, net = number_text(vat.rate, self.language), money_text(vat.net, self.language)
             rows.append([words["vat"].format(rate=rate, net=net), money_text(vat.tax, self.language)])
         return rows
+
+
+def word(name: str, language: str) -> str:
+    """One of the words of papers, for those facts that a caller puts together."""
+    return str(_WORDS[spoken(language)][name])
 
 
 def party_lines(

@@ -71,6 +71,7 @@ class _Standing:
     path: str
     stored_fingerprint: bytes | None
     stored_answer: bytes | None
+    features: list[str]
 
 
 class Reader:
@@ -92,6 +93,10 @@ class Reader:
     def path(self) -> str:
         """The materialised path of the actor's organisation. Known after the first fetch."""
         return self._entered.path
+
+    def uses(self, feature: str) -> bool:
+        """Whether the tenant has come to use something; what it does not use need not be looked for."""
+        return feature in self._entered.features
 
     @property
     def _entered(self) -> _Standing:
@@ -183,6 +188,10 @@ class Unit(Reader):
     def write(self, *writes: Write) -> None:
         """Queue writes; they travel with the next fetch or with the commit, in this order."""
         self._queue.extend(writes)
+
+    def note_use(self, feature: str) -> None:
+        """The tenant has just come to use something; the caller stores that."""
+        self._entered.features.append(feature)
 
     def emit(self, event: Event) -> None:
         """Record what happened, in this transaction, and queue the job that it triggers."""

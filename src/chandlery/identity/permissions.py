@@ -55,6 +55,12 @@ FULFILMENT_READ = "fulfilment:read"
 FULFILMENT_OPERATE = "fulfilment:operate"
 PROVIDERS_READ = "providers:read"
 PROVIDERS_WRITE = "providers:write"
+TAXES_READ = "taxes:read"
+TAXES_WRITE = "taxes:write"
+INVOICES_READ = "invoices:read"
+INVOICES_WRITE = "invoices:write"
+PAYMENTS_READ = "payments:read"
+PAYMENTS_WRITE = "payments:write"
 DOCUMENTS_READ = "documents:read"
 DOCUMENTS_WRITE = "documents:write"
 EVENTS_READ = "events:read"
@@ -117,6 +123,12 @@ PERMISSIONS = (
     Permission(FULFILMENT_OPERATE, "Decide about lines that wait for a person"),
     Permission(PROVIDERS_READ, "See which providers are set up and how they are, without their secrets"),
     Permission(PROVIDERS_WRITE, "Set up providers, their limits and secrets"),
+    Permission(TAXES_READ, "See the organisation's tax rules"),
+    Permission(TAXES_WRITE, "Set and end the organisation's tax rules"),
+    Permission(INVOICES_READ, "See invoices and credit notes that the organisation issued or received"),
+    Permission(INVOICES_WRITE, "Draw up, post and credit invoices; say how the organisation invoices"),
+    Permission(PAYMENTS_READ, "See payments and payment methods"),
+    Permission(PAYMENTS_WRITE, "Keep payment methods; pay, capture, void, refund and allocate"),
     Permission(DOCUMENTS_READ, "Read documents and make links to them"),
     Permission(DOCUMENTS_WRITE, "Upload documents and remove uploads"),
     Permission(EVENTS_READ, "Read the stream of events and the audit trail"),

@@ -30,6 +30,10 @@ _SELLS = frozenset(
 )
 _GOODS = frozenset({p.SHIPMENTS_READ, p.RETURNS_READ, p.STOCK_READ, p.ASSETS_READ})
 _OPERATES = frozenset({p.FULFILMENT_OPERATE, p.SHIPMENTS_WRITE, p.RETURNS_WRITE, p.RETURNS_DECIDE})
+_ACCOUNTS = frozenset(
+    {p.TAXES_READ, p.TAXES_WRITE, p.INVOICES_READ, p.INVOICES_WRITE, p.PAYMENTS_READ, p.PAYMENTS_WRITE}
+    | {p.DOCUMENTS_READ, p.DOCUMENTS_WRITE}
+)
 
 BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "owner": p.EVERY,
@@ -37,12 +41,18 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
         | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.ACCOUNT_WRITE}
+        | {p.INVOICES_READ, p.DOCUMENTS_READ, p.PAYMENTS_READ, p.PAYMENTS_WRITE}
         | _GOODS
         | _SELLS
     ),
     "approver": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
         | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE, p.ACCOUNT_WRITE}
+    ),
+    "accounting": frozenset(
+        {p.ORGANIZATIONS_READ, p.PARTIES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.EVENTS_READ}
+        | {p.ACCOUNT_WRITE}
+        | _ACCOUNTS
     ),
     "reader": _READS | {p.ACCOUNT_WRITE},
     "fulfilment": frozenset(

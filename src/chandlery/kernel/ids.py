@@ -47,6 +47,12 @@ AddressId = NewType("AddressId", UUID)
 ContactId = NewType("ContactId", UUID)
 LetterId = NewType("LetterId", UUID)
 DocumentId = NewType("DocumentId", UUID)
+ChargeId = NewType("ChargeId", UUID)
+TaxRuleId = NewType("TaxRuleId", UUID)
+InvoiceId = NewType("InvoiceId", UUID)
+PaymentId = NewType("PaymentId", UUID)
+PaymentMethodId = NewType("PaymentMethodId", UUID)
+OperationId = NewType("OperationId", UUID)
 
 
 _latest = 0

@@ -4,6 +4,7 @@ CREATE TABLE tenants (
     id           uuid PRIMARY KEY,  -- the operator's organisation
     is_sandbox   boolean NOT NULL DEFAULT false,
     clock_offset interval NOT NULL DEFAULT '0',
+    features     text[] NOT NULL DEFAULT '{}',  -- what the tenant has come to use: what is not named is not looked for
     created_at   timestamptz NOT NULL DEFAULT now(),
     CHECK (is_sandbox OR clock_offset = '0')
 );
@@ -531,10 +532,10 @@ GRANT EXECUTE ON FUNCTION found_tenant(uuid, text, text, text, timestamptz, bool
 CREATE FUNCTION enter_unit(
     p_tenant uuid, p_org uuid, p_session uuid, p_epoch integer, p_system boolean, p_now timestamptz,
     p_operation text, p_key text, p_principal text
-) RETURNS TABLE (now timestamptz, path text, fingerprint bytea, answer bytea)
+) RETURNS TABLE (now timestamptz, path text, fingerprint bytea, answer bytea, features text[])
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-    SELECT p_now + t.clock_offset, o.path INTO now, path
+    SELECT p_now + t.clock_offset, o.path, t.features INTO now, path, features
     FROM organizations o JOIN tenants t ON t.id = o.tenant_id
     WHERE o.id = p_org AND o.tenant_id = p_tenant AND (p_system OR (o.status = 'active' AND EXISTS (
         SELECT FROM sessions s WHERE s.id = p_session AND s.organization_id = p_org

@@ -21,6 +21,18 @@ _PREFIX = {"GR": "EL"}
 _UNION = frozenset(_PREFIX.get(member.upper(), member.upper()) for member in european.MEMBER_STATES)
 
 
+def in_union(country: str) -> bool:
+    """Whether a country (ISO 3166-1, two letters) belongs to the European Union."""
+    return _PREFIX.get(country, country) in _UNION
+
+
+def union_country(vat_number: str) -> str | None:
+    """The member state (two letters) that gave out a canonical VAT number; None when none did."""
+    prefix = vat_number[:2]
+    country = {own: code for code, own in _PREFIX.items()}.get(prefix, prefix)
+    return country if prefix in _UNION and vat_number[2:] else None
+
+
 def canonical_vat(text: str, country: str | None) -> str | None:
     """`de 136.695 976` becomes `DE136695976`; None when the number fails its country's rules.
 

@@ -8,8 +8,10 @@ refused at once.
 from __future__ import annotations
 
 from chandlery.billing import credit
+from chandlery.billing.charges import keep_terms
 from chandlery.billing.credit import ClaimCredit, TakeCredit
 from chandlery.billing.limit import Claim
+from chandlery.billing.terms import ASSESSMENT
 from chandlery.engine.unit_of_work import Unit
 from chandlery.kernel.actor import Actor
 from chandlery.ordering.approval import Step, payment_step
@@ -23,11 +25,19 @@ __all__ = ["Submit", "checkout", "holds_of"]
 async def checkout(unit: Unit, actor: Actor, command: Submit) -> Order:
     placing = await prepare(unit, actor, command)
     if not placing.limited:
-        return place(unit, actor, placing)
+        return _with_terms(unit, place(unit, actor, placing))
     claims = await credit.claim(unit, actor, ClaimCredit(command.order_id))
     placed = place(unit, actor, placing, holds_of(claims))
     if placed.status is OrderStatus.SUBMITTED:
         await credit.take(unit, actor, TakeCredit(command.order_id))
+    return _with_terms(unit, placed)
+
+
+def _with_terms(unit: Unit, placed: Order) -> Order:
+    """Charges and taxes hold as they are at checkout, where the tenant has any."""
+    if unit.uses(ASSESSMENT):
+        plans = {line.plan_id: None for line in placed.lines}
+        unit.write(keep_terms(placed.id, placed.customer_id, list(plans)))
     return placed
 
 

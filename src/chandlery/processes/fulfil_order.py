@@ -36,6 +36,7 @@ from chandlery.ordering.line import Line
 from chandlery.ordering.order import Order
 from chandlery.ordering.progress import LineProgress
 from chandlery.ordering.status import LineStatus, WaitingFor
+from chandlery.processes import invoice_orders
 from chandlery.processes.line_outcomes import progress_of, settle
 from chandlery.subscriptions.queries import subscription_query
 
@@ -207,7 +208,8 @@ class _Story:
                 self.unit.defer(job(self.order.id, changed.next_at))
         for called in self.turns.save():
             self.unit.defer(job(called))
-        progress.advance(self.unit, self.actor, self.order, tuple(self.steps.values()))
+        after = progress.advance(self.unit, self.actor, self.order, tuple(self.steps.values()))
+        invoice_orders.wanted(self.unit, self.order, after)
 
     async def _policy(self, provider: str) -> RetryPolicy:
         turnstile = await self.turns.at(provider)

@@ -20,7 +20,7 @@ from chandlery.ordering import progress
 from chandlery.ordering.order import Order
 from chandlery.ordering.progress import LineProgress
 from chandlery.ordering.status import LineStatus
-from chandlery.processes import fulfil_order
+from chandlery.processes import fulfil_order, invoice_orders
 from chandlery.processes.line_outcomes import progress_of, settle
 
 MAX_NOTE = 2000
@@ -78,7 +78,9 @@ async def mark_line_done(unit: Unit, actor: Actor, command: MarkLineDone) -> Ord
         unit, actor, found.decided(Done(command.vendor_reference, command.facts), command.note)
     )
     made = await settle(unit, order, order.line(command.line_id), done)
-    return progress.advance(unit, actor, order, (*_restarted(order, done), progress_of(done, made)))
+    after = progress.advance(unit, actor, order, (*_restarted(order, done), progress_of(done, made)))
+    invoice_orders.wanted(unit, order, after)
+    return after
 
 
 async def refuse_line(unit: Unit, actor: Actor, command: RefuseLine) -> Order:

@@ -14,16 +14,22 @@ from chandlery.surfaces.http.problems import plain
 from chandlery.surfaces.http.route import Route
 
 # What the table cannot tell: bodies that a route takes unread.
-UNREAD_BODIES = {"import_price_sheet": b"sku,price\n", "receive_callback": b"{}"}
+UNREAD_BODIES = {
+    "import_price_sheet": b"sku,price\n",
+    "receive_callback": b"{}",
+    "upload_document": b"%PDF-1.7",
+}
 # Where one of several fields is needed, and none of them is required.
-ONE_OF_SEVERAL = {
+ONE_OF_SEVERAL: dict[str, dict[str, Any]] = {
     "add_line": {"sku": "suite-basic"},
     "add_provider": {"url": "https://vendor.example.com/chandlery"},
+    "add_charge": {"amount_minor": 990},
+    "set_tax_rule": {"rate": "19"},
 }
 # Where the least is more than one required field after the other: a line of the order that was sold, and no other.
 SOLD = {"request_return"}
 # What stands in a path and is not an id.
-WORDS = {"provider": "sandbox"}
+WORDS = {"provider": "sandbox", "token": "a-link"}
 
 
 def path_names(route: Route) -> list[str]:

@@ -79,6 +79,7 @@ def test_every_write_takes_an_idempotency_key_but_for_those_that_say_why() -> No
         "remove_second_factor",
         "add_provider",
         "rotate_provider_secret",
+        "make_document_link",  # the same: whoever has the link needs no token
         "import_price_sheet",  # the same sheet again changes nothing
         "set_sandbox_faults",
         "clear_sandbox_faults",

@@ -147,6 +147,7 @@ async def test_roles_are_defined_beside_the_built_in_ones(native: NativeApi, wor
     assert [role["name"] for role in listed["items"]] == ["Auditors"]
     assert {role["name"] for role in listed["built_in"]} == {
         "owner",
+        "accounting",
         "admin",
         "ordering",
         "approver",

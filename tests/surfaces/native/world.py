@@ -11,7 +11,13 @@ from uuid import UUID
 import httpx
 import psycopg
 
+from chandlery.billing.document import File
+from chandlery.billing.documents import KeepDocument, upload_document
 from chandlery.billing.limits import SetLimit, set_limit
+from chandlery.billing.payment_methods import AddMethod, add_method
+from chandlery.billing.processors import MANUAL, Processors
+from chandlery.billing.processors import Manual as ByHand
+from chandlery.billing.tax_rules import SetTaxRule, set_tax_rule
 from chandlery.catalog.offers import PlanRef
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
@@ -57,11 +63,17 @@ from chandlery.ordering.approval_rules import RuleTerms, set_rule
 from chandlery.ordering.custom_fields import DefineField, define_field
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
 from chandlery.ordering.order import Order
+from chandlery.ordering.progress import LineProgress, record
 from chandlery.ordering.return_request import ReturnItem, ReturnReason
 from chandlery.ordering.returns import RequestReturn, request_return
 from chandlery.ordering.shipment import ShipmentItem
 from chandlery.ordering.shipments import PlanShipment, plan_shipment
+from chandlery.ordering.status import LineStatus
 from chandlery.processes.checkout import Submit, checkout
+from chandlery.processes.invoice_orders import InvoiceOrder, invoice_order
+from chandlery.processes.order_charges import AddCharge, add_charge, find_charges
+from chandlery.processes.pay import Pay, pay
+from chandlery.processes.settle_payment import settle_payment
 from chandlery.processes.ship_lines import DispatchShipment, dispatch
 from chandlery.subscriptions.activation import Activate, activate
 from chandlery.subscriptions.assets import FindAssets, find_assets
@@ -91,6 +103,7 @@ class Wiring:
     sandbox: Sandbox | None
     outbound: Outbound
     token_forms: Mapping[str, TokenForm]
+    processors: Processors
 
 
 class NativeApi:
@@ -110,7 +123,14 @@ class NativeApi:
             urls=PublicUrls("https://api.example"),
             seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
             wired=Wiring(
-                engine, self.gate, providers, setting_up, vendor if with_sandbox else None, Outbound(), FORMS
+                engine,
+                self.gate,
+                providers,
+                setting_up,
+                vendor if with_sandbox else None,
+                Outbound(),
+                FORMS,
+                Processors({MANUAL: ByHand()}),
             ),
         )
         self._app = asgi_app(surface, self.house)
@@ -213,6 +233,7 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
     setting_up = SettingUp(Seal(MASTER, "provider-secrets"), Outbound(), engine.clock)
     added = await engine.perform(world.tenant.system, setting_up.add, provider)
     world.ids["provider_name"] = UUID(added.result.setup.name)
+    await _money(engine, world)
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
@@ -293,6 +314,39 @@ async def set_terms(engine: Engine, world: World) -> None:
     world.ids["approval_rule_id"] = (await engine.perform(world.operator, set_rule, rule)).result.id
     limit = SetLimit(world.reseller.organization_id, "USD", 10**12, "month")
     world.ids["credit_limit_id"] = (await engine.perform(world.operator, set_limit, limit)).result.id
+
+
+async def _money(engine: Engine, world: World) -> None:
+    """A charge and a tax rule; an invoice of the operator to its reseller, and a payment that is authorised for it."""
+    system, operator, reseller = world.tenant.system, world.operator, world.reseller
+    order_id = OrderId(world.ids["order_id"])
+    await engine.perform(operator, add_charge, AddCharge(order_id, "delivery", "Courier", amount_minor=990))
+    world.ids["charge_id"] = (await engine.read(operator, find_charges, order_id))[0].id
+    lines = [LineRequest(PlanRef(sku="suite-basic"), 3)]
+    draft = await engine.perform(reseller, open_draft, OpenDraft(world.customer.organization_id, lines=lines))
+    placed = (await engine.perform(reseller, checkout, Submit(draft.result.id))).result
+    for status in (LineStatus.IN_PROGRESS, LineStatus.COMPLETED):
+        await engine.perform(system, record, LineProgress(placed.id, placed.lines[0].id, status))
+    invoice = (await engine.perform(operator, invoice_order, InvoiceOrder(placed.id))).result
+    command = AddMethod(reseller.organization_id, MANUAL, "bank_transfer", "Transfer")
+    method = (await engine.perform(reseller, add_method, command)).result
+    asked = Pay(method.id, invoice_id=invoice.id, captures_itself=False)
+    payment = (await engine.perform(operator, pay, asked)).result.payment
+    await settle_payment(engine, Processors({MANUAL: ByHand()}), world.tenant.id, payment.id)
+    rule = (await engine.perform(operator, set_tax_rule, SetTaxRule("zero", country="CH"))).result
+    own = operator.organization_id
+    keep = KeepDocument(own, File("a.pdf", "application/pdf", b"%PDF-1.7"), "organization", own)
+    document = (await engine.perform(operator, upload_document, keep)).result
+    world.ids.update(
+        {
+            "invoice_id": invoice.id,
+            "payment_id": payment.id,
+            "payment_method_id": method.id,
+            "method_id": method.id,
+            "tax_rule_id": rule.id,
+            "document_id": document.id,
+        }
+    )
 
 
 def an_activation(world: World) -> Activate:

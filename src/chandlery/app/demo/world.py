@@ -1,4 +1,5 @@
-"""The demo world: one distributor, two resellers, customers, both price lists, orders that were fulfilled.
+"""The demo world: one distributor, two resellers, customers, both price lists, orders that were fulfilled,
+invoiced and paid.
 
 Loaded once per data directory, through the same use cases as everything else; secrets are made up here, at run time,
 and stand in `demo.json` beside the database, for its owner's eyes only.
@@ -16,11 +17,13 @@ from typing import Any
 
 import msgspec
 
+from chandlery.app.demo.books import Books
 from chandlery.app.opening import OpenHouse
 from chandlery.app.settings import Settings
 from chandlery.catalog.importing import import_prices
 from chandlery.catalog.offers import PlanRef
 from chandlery.catalog.rules import SetRule, set_rule
+from chandlery.engine.database import Pool
 from chandlery.engine.queue import open_jobs_pool, run_until_idle
 from chandlery.identity import clients, users
 from chandlery.identity.founding import FoundTenant, found_tenant
@@ -29,6 +32,7 @@ from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.ids import OrganizationId, TenantId
 from chandlery.ordering.checkout import Submit
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
+from chandlery.ordering.order import Order
 from chandlery.processes.checkout import checkout
 
 FILE = "demo.json"
@@ -121,7 +125,12 @@ async def _load(opened: OpenHouse, settings: Settings, database_url: str) -> Cre
     bakery = await world.organization(reseller, "customer", "Lighthouse Bakery")
     studio = await world.organization(reseller, "customer", "Breakwater Studio")
     await _stock(world, operator, reseller)
-    await _fulfilled_orders(world, reseller, (bakery, studio), database_url)
+    books = Books(world.do, world.acting_for)
+    await books.introduce((operator, reseller, bakery, studio))
+    async with open_jobs_pool(database_url) as jobs:
+        orders = await _fulfilled_orders(world, reseller, (bakery, studio), jobs)
+        await books.settle(orders, (operator, reseller), (bakery, studio))
+        await run_until_idle(opened.engine, jobs, opened.tasks)
     return Credentials(settings.base_url, await _native(world, settings, reseller, bakery.id))
 
 
@@ -134,16 +143,17 @@ async def _stock(world: _World, operator: Organization, reseller: Organization) 
 
 
 async def _fulfilled_orders(
-    world: _World, reseller: Organization, customers: tuple[Organization, ...], database_url: str
-) -> None:
+    world: _World, reseller: Organization, customers: tuple[Organization, ...], jobs: Pool
+) -> list[Order]:
+    orders = []
     for number, (po_number, lines) in enumerate(_ORDERS):
         customer = customers[number % len(customers)]
         wanted = tuple(LineRequest(PlanRef(sku=sku), quantity) for sku, quantity in lines)
         draft = OpenDraft(customer.id, "USD", po_number, wanted)
         order = await world.do(open_draft, draft, world.acting_for(reseller))
-        await world.do(checkout, Submit(order.id), world.acting_for(reseller))
-    async with open_jobs_pool(database_url) as pool:
-        await run_until_idle(world.opened.engine, pool, world.opened.tasks)
+        orders.append(await world.do(checkout, Submit(order.id), world.acting_for(reseller)))
+    await run_until_idle(world.opened.engine, jobs, world.opened.tasks)
+    return orders
 
 
 async def _native(

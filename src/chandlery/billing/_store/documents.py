@@ -87,11 +87,13 @@ def owner(owner_id: OrganizationId) -> Query[OrganizationId]:
     )
 
 
-def add(new: Document, content: bytes) -> Write:
+def add(new: Document, content: bytes, between: tuple[OrganizationId, OrganizationId] | None = None) -> Write:
+    issuer_id, recipient_id = between or (None, None)
     return Write(
         "INSERT INTO documents (id, tenant_id, owner_id, owner_path, kind, subject, subject_id, filename, media_type,"
-        " size_bytes, sha256, created_at, content) SELECT %s, scope_tenant(), o.id, o.path, %s::text, %s::text, %s,"
-        " %s::text, %s::text, %s::integer, %s::bytea, %s::timestamptz, %s::bytea FROM organizations o WHERE o.id = %s",
+        " size_bytes, sha256, created_at, content, issuer_id, recipient_id) SELECT %s, scope_tenant(), o.id, o.path,"
+        " %s::text, %s::text, %s, %s::text, %s::text, %s::integer, %s::bytea, %s::timestamptz, %s::bytea, %s::uuid,"
+        " %s::uuid FROM organizations o WHERE o.id = %s",
         (
             new.id,
             new.kind,
@@ -103,6 +105,8 @@ def add(new: Document, content: bytes) -> Write:
             new.sha256,
             new.created_at,
             content,
+            issuer_id,
+            recipient_id,
             new.owner_id,
         ),
     )

@@ -136,3 +136,11 @@ def founded(limit: int) -> Query[list[tuple[TenantId, str]]]:
     return many(
         "SELECT id, name FROM founded_tenants(%s)", (limit,), lambda row: (TenantId(row[0]), str(row[1]))
     )
+
+
+def note_feature(feature: str) -> Write:
+    return Write(
+        "UPDATE tenants SET features = features || %s::text"
+        " WHERE id = scope_tenant() AND NOT %s::text = ANY (features)",
+        (feature, feature),
+    )

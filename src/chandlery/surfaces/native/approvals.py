@@ -13,6 +13,7 @@ from chandlery.kernel.ids import LineId
 from chandlery.ordering import approving, copying, drafts, notes
 from chandlery.ordering.note import Note, Visibility
 from chandlery.processes import decide_order
+from chandlery.processes.totals import totalled
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
@@ -69,29 +70,37 @@ class NoteBody(msgspec.Struct, kw_only=True):
 
 async def approve_order(call: Call, body: ApprovalGiven) -> Reply:
     command = decide_order.Approve(order_id(call), body.reason, call.expected_version)
-    return await call.perform(decide_order.approve, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(decide_order.approve), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def decline_order(call: Call, body: Refusal) -> Reply:
     command = approving.Decline(order_id(call), body.reason, call.expected_version)
-    return await call.perform(approving.decline, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(approving.decline), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def release_order(call: Call, body: ReleaseGiven) -> Reply:
     command = decide_order.Release(order_id(call), body.paid, body.reason, call.expected_version)
-    return await call.perform(decide_order.release, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(decide_order.release), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def resubmit_order(call: Call) -> Reply:
     command = approving.Reopen(order_id(call), call.expected_version)
-    return await call.perform(approving.reopen, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(approving.reopen), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def copy_order(call: Call, body: Copy) -> Reply:
     command = copying.CopyOrder(
         order_id(call), body.po_number, body.attributes, timedelta(days=body.expires_in_days)
     )
-    return await call.perform(copying.copy_order, command, reply=lambda order: opened(call, order))
+    return await call.perform(totalled(copying.copy_order), command, reply=lambda found: opened(call, found))
 
 
 async def add_note(call: Call, body: NewNote) -> Reply:

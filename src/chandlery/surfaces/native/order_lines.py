@@ -5,6 +5,7 @@ from __future__ import annotations
 from chandlery.kernel.ids import LineId
 from chandlery.ordering import drafts
 from chandlery.ordering.errors import LineUnknown
+from chandlery.processes.totals import totalled
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
@@ -29,7 +30,9 @@ async def add_line(call: Call, body: NewLine) -> Reply:
         call.expected_version,
         body.custom_fields,
     )
-    return await call.perform(drafts.add_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(drafts.add_line), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def change_line(call: Call, body: LineChange) -> Reply:
@@ -41,12 +44,16 @@ async def change_line(call: Call, body: LineChange) -> Reply:
         call.expected_version,
         body.custom_fields,
     )
-    return await call.perform(drafts.change_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(drafts.change_line), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def drop_line(call: Call) -> Reply:
     command = drafts.DropLine(order_id(call), line_id(call), call.expected_version)
-    return await call.perform(drafts.drop_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(drafts.drop_line), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 def line_id(call: Call) -> LineId:

@@ -16,11 +16,11 @@ from chandlery.kernel.ids import OrderId, OrganizationId, PlanId
 from chandlery.ordering import drafts, queries
 from chandlery.ordering.errors import OrderUnknown
 from chandlery.ordering.line import Line, LinePrice
-from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, OrderStatus, WaitingFor
 from chandlery.processes import cancel_order as cancelling
 from chandlery.processes.cancel_order import Cancel
 from chandlery.processes.checkout import Submit, checkout
+from chandlery.processes.totals import Totalled, all_totalled, totalled
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body, Moment
 from chandlery.surfaces.http.route import Reply
@@ -36,6 +36,7 @@ from chandlery.surfaces.native.fields import (
     Sku,
     any_of,
 )
+from chandlery.surfaces.native.order_totals import TotalsBody, totals_body
 
 LifeInDays = Annotated[int, Meta(ge=1, le=3660, examples=[7])]
 PoNumber = Annotated[str, Meta(description="The buyer's own number.", examples=["PO-4711"])]
@@ -79,14 +80,6 @@ class LineBody(msgspec.Struct):
     price: PriceBody | None
     cost: PriceBody | None
     custom_fields: dict[str, Any]
-
-
-class TotalsBody(msgspec.Struct):
-    """The sums of the lines' prices and costs for one billing period of each."""
-
-    currency: str
-    net_minor: int
-    cost_minor: int | None
 
 
 class OrderBody(msgspec.Struct):
@@ -184,9 +177,9 @@ async def list_orders(call: Call) -> Reply:
         created_from=query.created_from,
         created_until=query.created_until,
     )
-    found = await call.read(queries.find_orders, queries.FindOrders(wanted, query.page()))
+    found = await call.read(all_totalled(queries.find_orders), queries.FindOrders(wanted, query.page()))
     viewer = call.actor.organization_id
-    return page_reply(found, lambda order: order_body(order, viewer))
+    return page_reply(found, lambda found: order_body(found, viewer))
 
 
 async def open_order(call: Call, body: NewOrder) -> Reply:
@@ -199,25 +192,27 @@ async def open_order(call: Call, body: NewOrder) -> Reply:
         timedelta(days=body.expires_in_days),
         body.custom_fields,
     )
-    return await call.perform(drafts.open_draft, command, reply=lambda order: opened(call, order))
+    return await call.perform(totalled(drafts.open_draft), command, reply=lambda found: opened(call, found))
 
 
-def opened(call: Call, order: Order) -> Reply:
+def opened(call: Call, found: Totalled) -> Reply:
     """A new draft, and where it is from now on."""
-    reply = order_reply(call, order)
-    reply.location = call.url(f"/v1/orders/{order.id}")
+    reply = order_reply(call, found)
+    reply.location = call.url(f"/v1/orders/{found.order.id}")
     return reply
 
 
 async def get_order(call: Call) -> Reply:
-    return order_reply(call, await call.read(queries.get_order, order_id(call)))
+    return order_reply(call, await call.read(totalled(queries.get_order), order_id(call)))
 
 
 async def change_order(call: Call, body: OrderChange) -> Reply:
     command = drafts.ChangeDraft(
         order_id(call), body.po_number, body.attributes, call.expected_version, body.custom_fields
     )
-    return await call.perform(drafts.change_draft, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(drafts.change_draft), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def delete_order(call: Call) -> Reply:
@@ -227,12 +222,14 @@ async def delete_order(call: Call) -> Reply:
 
 async def checkout_order(call: Call) -> Reply:
     command = Submit(order_id(call), call.expected_version)
-    return await call.perform(checkout, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(totalled(checkout), command, reply=lambda found: order_reply(call, found))
 
 
 async def cancel_order(call: Call, body: Cancellation) -> Reply:
     command = Cancel(order_id(call), body.reason, call.expected_version)
-    return await call.perform(cancelling.cancel_order, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(cancelling.cancel_order), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def list_order_events(call: Call) -> Reply:
@@ -245,15 +242,14 @@ def order_id(call: Call) -> OrderId:
     return OrderId(call.id("order_id", missing=OrderUnknown))
 
 
-def order_reply(call: Call, order: Order) -> Reply:
+def order_reply(call: Call, found: Totalled) -> Reply:
     """The order as the caller's organisation sees it; a preview has no version that anybody could come back with."""
-    body = order_body(order, call.actor.organization_id)
-    return Reply(body, etag=None if call.dry_run else order.version)
+    body = order_body(found, call.actor.organization_id)
+    return Reply(body, etag=None if call.dry_run else found.order.version)
 
 
-def order_body(order: Order, viewer: OrganizationId) -> OrderBody:
-    totals = order.totals(viewer)
-    cost = totals.cost
+def order_body(found: Totalled, viewer: OrganizationId) -> OrderBody:
+    order = found.order
     return OrderBody(
         order.id,
         order.number,
@@ -265,7 +261,7 @@ def order_body(order: Order, viewer: OrganizationId) -> OrderBody:
         order.currency,
         order.attributes,  # type: ignore[arg-type]  # a Mapping that is not ours to copy; it is only encoded
         [_line(line, viewer) for line in order.lines],
-        TotalsBody(order.currency, totals.price.minor, None if cost is None else cost.minor),
+        totals_body(found, viewer),
         order.expires_at,
         order.created_at,
         order.submitted_at,

@@ -39,6 +39,7 @@ from chandlery.surfaces.native.dialect import PageBody, PageQuery
 from chandlery.surfaces.native.entry import entry as _to
 from chandlery.surfaces.native.fulfilment_routes import FULFILMENT
 from chandlery.surfaces.native.goods_routes import GOODS
+from chandlery.surfaces.native.money_routes import ROUTES as MONEY
 
 _ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 _SHOWN_ONCE = (
@@ -366,6 +367,7 @@ ROUTES = (
     *_TERMS,
     *GOODS,
     *FULFILMENT,
+    *MONEY,
     *_EVENTS,
     *health.ROUTES,
 )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from chandlery.processes import stuck_lines
+from chandlery.processes.totals import totalled
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
@@ -34,7 +35,9 @@ class LineRefusal(Body):
 
 async def retry_line(call: Call) -> Reply:
     command = stuck_lines.RetryLine(order_id(call), line_id(call))
-    return await call.perform(stuck_lines.retry_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(stuck_lines.retry_line), command, reply=lambda found: order_reply(call, found)
+    )
 
 
 async def complete_line(call: Call, body: LineDone) -> Reply:
@@ -42,10 +45,12 @@ async def complete_line(call: Call, body: LineDone) -> Reply:
         order_id(call), line_id(call), body.vendor_reference, body.facts, body.note
     )
     return await call.perform(
-        stuck_lines.mark_line_done, command, reply=lambda order: order_reply(call, order)
+        totalled(stuck_lines.mark_line_done), command, reply=lambda found: order_reply(call, found)
     )
 
 
 async def refuse_line(call: Call, body: LineRefusal) -> Reply:
     command = stuck_lines.RefuseLine(order_id(call), line_id(call), body.reason, body.note)
-    return await call.perform(stuck_lines.refuse_line, command, reply=lambda order: order_reply(call, order))
+    return await call.perform(
+        totalled(stuck_lines.refuse_line), command, reply=lambda found: order_reply(call, found)
+    )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from chandlery.billing.processors import Processors
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.fulfilment.providers import Providers
@@ -43,6 +44,8 @@ class Wired(Protocol):
     def outbound(self) -> Outbound: ...
     @property
     def token_forms(self) -> Mapping[str, TokenForm]: ...
+    @property
+    def processors(self) -> Processors: ...
 
 
 def wired(call: Call) -> Wired:
