@@ -22,10 +22,11 @@ ROOM_LINES_OF = {
     ("chandlery", "surfaces", "http"): 1_450,
     ("chandlery", "engine"): 5_000,
     ("chandlery", "ordering"): 5_500,
+    ("chandlery", "billing"): 5_500,
     ("chandlery", "surfaces", "native"): 6_500,
     ("chandlery", "processes"): 2_000,
     # Every way to prove who one is: passwords, codes, letters, providers, tokens; and groups.
-    ("chandlery", "identity"): 5_000,
+    ("chandlery", "identity"): 5_500,
     ("chandlery", "surfaces", "ordercloud"): 5_000,
 }
 
