@@ -195,6 +195,15 @@ async def test_a_place_held_by_a_worker_that_died_is_given_to_another(world: Wor
     assert len(await world.ledger()) == 2
 
 
+async def test_a_sandbox_with_limits_calls_back_like_any_other(world: World) -> None:
+    await limited(world, concurrency=1)
+    await world.fault(Fault("accept", seconds=30))
+    order = await world.place("suite-basic")
+    await world.work()
+    await world.later(30)
+    assert await statuses(world, [order]) == [OrderStatus.COMPLETED]
+
+
 async def test_a_rate_spreads_calls_over_the_minute(world: World) -> None:
     vendor = quick()
     await limited(world, vendor, calls_per_minute=30)

@@ -15,7 +15,7 @@ from chandlery.surfaces.http.route import Reply
 from chandlery.surfaces.native.order_lines import line_id
 from chandlery.surfaces.native.orders import order_id, order_reply
 
-Note = Annotated[str, Meta(description="For those who look into it later.", examples=["By phone, 10:30."])]
+Note = Annotated[str, Meta(description="For whoever may look into it later.", examples=["By phone, 10:30."])]
 
 
 class LineDone(Body):
