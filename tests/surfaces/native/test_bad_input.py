@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
-import msgspec
 import pytest
 
 from chandlery.surfaces.http.route import Route
@@ -31,7 +31,7 @@ NASTY_TEXTS = [
 ]  # fmt: skip
 
 
-def each(routes: list[Route]) -> Any:
+def each(routes: list[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", routes, ids=[route.operation for route in routes])
 
 
@@ -52,16 +52,9 @@ def spoilt(route: Route, ids: Any) -> Iterator[bytes]:
     """The least body with one field at a time turned into each nasty value, and each nasty value as the whole body."""
     body = least_body(route, ids)
     for value in NASTY:
-        yield _encoded(value)
+        yield json.dumps(value).encode()
         for name in fields_of(route.body):
-            yield _encoded(body | {name: value})
-
-
-def _encoded(value: Any) -> bytes:
-    try:
-        return msgspec.json.encode(value)
-    except UnicodeEncodeError:  # a lone surrogate, which JSON can write and nobody should read
-        return msgspec.json.encode(str(value).encode("unicode_escape").decode()).replace(b"\\\\", b"\\")
+            yield json.dumps(body | {name: value}).encode()
 
 
 @each(SENDING)
@@ -95,7 +88,7 @@ async def test_no_word_in_a_path_is_too_much(native: NativeApi, lasting_world: W
     client = native.client(lasting_world.operator)
     for name in path_names(route):
         for text in ("%00", "%ff", "..", "%2e%2e", "%2F", "'", "null", "%ED%A0%80", "{" + name + "}", ":"):
-            path = path_of(route, lasting_world.ids | {name: text})  # type: ignore[operator]
+            path = path_of(route, lasting_world.ids | {name: text})
             reply = await client.request(route.method, path, content=b"{}")
             assert is_told_properly(reply), (path, reply.status_code, reply.text)
 
@@ -262,7 +255,7 @@ async def test_a_key_that_is_none_is_refused(native: NativeApi, world: World, ke
     reply = await native.client(world.reseller).post(
         "/v1/orders",
         json={"customer_id": str(world.ids["customer_id"])},
-        headers={"idempotency-key": key.encode()},  # type: ignore[dict-item]  # as bytes, whatever they say
+        headers=[(b"idempotency-key", key.encode())],
     )
     assert (reply.status_code, reply.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 

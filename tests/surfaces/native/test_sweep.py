@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -32,7 +30,7 @@ NAMING = [route for route in PROTECTED if path_names(route)]
 SENDING = [route for route in PROTECTED if route.body not in (None, bytes)]
 
 
-def each(routes: list[Route]) -> Any:
+def each(routes: list[Route]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", routes, ids=[route.operation for route in routes])
 
 

@@ -116,7 +116,8 @@ def a_world(owner: Owner) -> World:
     found = owner.execute("SELECT id FROM products WHERE tenant_id = %s LIMIT 1", (tenant.id,)).fetchone()
     assert found is not None
     ids["product_id"] = UUID(str(found[0]))
-    return World(tenant, *map(_machine, (tenant.operator, tenant.reseller, tenant.customer)), plans, ids)
+    operator, reseller, customer = map(_machine, (tenant.operator, tenant.reseller, tenant.customer))
+    return World(tenant, operator, reseller, customer, plans, ids)
 
 
 def _machine(actor: Actor) -> Actor:

@@ -53,9 +53,8 @@ def sound(value: Any) -> bool:  # noqa: PLR0911 - one return per kind of value r
         return all(map(sound, value))
     if kind is dict:
         return all(map(sound, value)) and all(map(sound, value.values()))
-    if isinstance(value, msgspec.Struct):
-        return all(sound(getattr(value, name)) for name in value.__struct_fields__)
-    return True
+    fields = value.__struct_fields__ if isinstance(value, msgspec.Struct) else ()
+    return all(sound(getattr(value, name)) for name in fields)
 
 
 def plain(type_: Any) -> tuple[Any, tuple[Any, ...]]:
