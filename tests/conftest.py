@@ -21,6 +21,7 @@ from chandlery.engine.migrations import migrate
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.kernel.clock import FixedClock
 from tests.builders import Tenant, a_tenant
+from tests.declared_events import misfits
 
 URL = "CHANDLERY_TEST_DATABASE_URL"
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -64,6 +65,8 @@ def database_url(server_url: str, worker_id: str) -> Iterator[str]:
         try:
             migrate(url)
             yield url
+            wrongs = misfits(url)
+            assert not wrongs, f"events of this run differ from the event catalogue: {wrongs}"
         finally:
             server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 

@@ -20,6 +20,7 @@ from email.utils import format_datetime
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
+from chandlery.engine.event_stream.catalogue import EventType
 from chandlery.engine.jobs import Job
 from chandlery.engine.statements import Row, Write, maybe
 from chandlery.engine.tasks import Task
@@ -37,6 +38,20 @@ PAUSES: Final = tuple(timedelta(minutes=m) for m in (1, 5, 15, 60, 120, 240, 480
 """Between one attempt and the next: about a day in all."""
 MAX_SUBJECT: Final = 500
 MAX_BODY: Final = 200_000
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFacts:
+    """What may be told of a letter: neither its reader nor what it says."""
+
+    attempts: int
+    language: str
+
+
+EVENT_TYPES = (
+    EventType("letter.sent", "A mail server has taken a letter.", LetterFacts),
+    EventType("letter.failed", "A letter was given up.", LetterFacts),
+)
 
 
 class LetterUnfit(Invalid):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -56,8 +56,12 @@ class EventCatalogue:
 
     def misfit(self, name: str, data: Mapping[str, Any]) -> str | None:
         """How the data of an event differs from what its type declares; None when it fits."""
+        declared = self._types[name].data
+        undeclared = sorted(set(data) - set(get_type_hints(declared)))
+        if undeclared:
+            return f"Undeclared: {', '.join(undeclared)}"
         try:
-            msgspec.convert(data, self._types[name].data)
+            msgspec.convert(data, declared)
         except msgspec.ValidationError as error:
             return str(error)
         return None

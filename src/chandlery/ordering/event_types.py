@@ -1,0 +1,78 @@
+"""The events of orders, declared for the event catalogue; `events.py` makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from chandlery.engine.event_stream.catalogue import EventType
+
+
+@dataclass(frozen=True, slots=True)
+class OrderOpened:
+    number: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChanged:
+    """Which fields of the header."""
+
+    fields: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSubmitted:
+    """`lines` is their number."""
+
+    number: str
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFacts:
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineFacts:
+    line_id: str
+    position: int
+    plan_code: str
+    name: str
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class LineProgress:
+    """How far the line has come, why, whose turn it is, and when it is tried again."""
+
+    line_id: str
+    position: int
+    reason: str | None = None
+    waiting_for: str | None = None
+    due: str | None = None
+    subscription_id: str | None = None
+
+
+EVENT_TYPES = (
+    EventType("order.created", "A draft was opened.", OrderOpened),
+    EventType("order.changed", "The header of a draft was changed.", OrderChanged),
+    EventType("order.line_added", "A line was added to a draft.", LineFacts),
+    EventType("order.line_changed", "A line of a draft was changed.", LineFacts),
+    EventType("order.line_removed", "A line was taken out of a draft.", LineFacts),
+    EventType("order.deleted", "A draft was thrown away.", OrderFacts),
+    EventType("order.expired", "A draft expired and was deleted.", OrderFacts),
+    EventType("order.submitted", "An order was placed.", OrderSubmitted),
+    EventType("order.line_started", "The fulfilment of a line has begun.", LineProgress),
+    EventType("order.line_accepted", "The vendor took a line; its answer comes later.", LineProgress),
+    EventType("order.line_retrying", "A line did not work yet and is tried again.", LineProgress),
+    EventType("order.line_completed", "A line is done.", LineProgress),
+    EventType("order.line_refused", "The vendor refused a line.", LineProgress),
+    EventType("order.line_failed", "A line was given up.", LineProgress),
+    EventType("order.line_unknown", "A line may or may not be done; the vendor is asked.", LineProgress),
+    EventType("order.line_cancelled", "A line was cancelled.", LineProgress),
+    EventType("order.in_progress", "The fulfilment of an order has begun.", OrderFacts),
+    EventType("order.needs_attention", "A line of an order waits for somebody's decision.", OrderFacts),
+    EventType("order.completed", "Every line of an order is done.", OrderFacts),
+    EventType("order.cancelled", "An order was cancelled.", OrderFacts),
+)
