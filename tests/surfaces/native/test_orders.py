@@ -264,3 +264,27 @@ async def test_round_trips_stay_within_their_budget(
     assert reply.is_success
     assert len(meters) == before + 1
     assert meters[-1].round_trips <= budget
+
+
+async def test_the_stream_of_events_is_followed_by_cursor_type_and_subject(
+    native: NativeApi, world: World
+) -> None:
+    client = native.client(world.reseller)
+    draft = await a_draft(client, world, "dock")
+    another = await a_draft(client, world)
+
+    async def stream(**params: str) -> dict[str, Any]:
+        reply = await client.get("/v1/events", params=params)
+        assert reply.status_code == 200, reply.text
+        page: dict[str, Any] = reply.json()
+        return page
+
+    whole = await stream(subject_id=draft["id"])
+    assert [event["type"] for event in whole["items"]] == ["order.created", "order.line_added"]
+    created = await stream(type="order.created,user.*")
+    assert [event["subject_id"] for event in created["items"]] == [draft["id"], another["id"]]
+    first = await stream(type="order.created", limit="1")
+    rest = await stream(type="order.created", after=first["next_cursor"])
+    assert [event["subject_id"] for event in rest["items"]] == [another["id"]]
+    bad = await client.get("/v1/events", params={"type": "Order Created", "after": "x"})
+    assert (bad.status_code, bad.headers["content-type"]) == (422, "application/problem+json")

@@ -31,7 +31,7 @@ def collect(type_: Any, value: Any, *, strict: bool) -> list[Problem]:
     return found or [Problem("body", "This is not acceptable.")]
 
 
-def sound(value: Any) -> bool:  # noqa: PLR0911 - one return per kind of value reads best
+def sound(value: Any) -> bool:
     """Whether all text and numbers in a decoded value are such as a database column can hold."""
     kind = type(value)
     if kind is str:

@@ -39,9 +39,14 @@ Attributes: TypeAlias = Annotated[
 ]
 
 
+def parted(given: Iterable[str]) -> tuple[str, ...]:
+    """The values of a parameter that may be repeated, or hold several parted by commas."""
+    return tuple(text.strip() for part in given for text in part.split(",") if text.strip())
+
+
 def any_of(kind: type[E], given: Iterable[str], field: str) -> tuple[E, ...]:
-    """Values of a parameter that may be repeated, or hold several parted by commas."""
-    texts = [text.strip() for part in given for text in part.split(",") if text.strip()]
+    """The same, of known values only."""
+    texts = parted(given)
     known = {member.value: member for member in kind}
     unknown = dict.fromkeys(text for text in texts if text not in known)
     if unknown:

@@ -15,6 +15,7 @@ from chandlery.surfaces.native import (
     api_clients,
     catalog,
     characteristics,
+    events,
     fulfilment,
     health,
     me,
@@ -211,6 +212,12 @@ _FULFILMENT = (
     _to("GET", "/v1/sandbox/ledger", sandbox.read_sandbox_ledger, p.FULFILMENT_READ,
         "The books of the sandbox vendor", query=sandbox.LedgerQuery, reply=sandbox.LedgerBody),
 )
+
+_EVENTS = (
+    _to("GET", "/v1/events", events.list_events, p.EVENTS_READ, "What happened, as a stream without gaps",
+        description="For others to follow: what is committed late is not skipped.",
+        query=events.StreamQuery, reply=events.StreamBody),
+)
 # fmt: on
 
-ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_FULFILMENT, *health.ROUTES)
+ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_FULFILMENT, *_EVENTS, *health.ROUTES)
