@@ -7,7 +7,7 @@ import psycopg
 from chandlery.processes.event_catalogue import CATALOGUE
 
 # Nouns that only tests know: the machinery is shown with things, and not with orders.
-OF_TESTS_ALONE = ("thing", "note")
+OF_TESTS_ALONE = ("thing", "other")
 
 
 def misfits(url: str) -> list[str]:

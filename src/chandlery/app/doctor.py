@@ -54,7 +54,11 @@ def _settings_table(settings: Settings) -> Table:
         table.add_column(column, overflow="fold")
     for variable, _, meaning in help_lines():
         value = getattr(settings, variable.removeprefix("CHANDLERY_").lower())
-        shown = "(hidden)" if value and variable.endswith(("KEY", "DATABASE_URL")) else str(value or "")
+        shown = (
+            "(hidden)"
+            if value and variable.endswith(("KEY", "DATABASE_URL", "SMTP_URL"))
+            else str(value or "")
+        )
         table.add_row(variable, shown, meaning)
     return table
 

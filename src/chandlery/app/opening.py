@@ -9,10 +9,16 @@ from functools import partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
+from chandlery.engine.couriers import courier_from
 from chandlery.engine.database import PoolSize, open_pool
+from chandlery.engine.event_stream.catalogue import EventCatalogue
+from chandlery.engine.mail import letter_task
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
+from chandlery.engine.webhooks.dispatch import Dispatcher
+from chandlery.engine.webhooks.endpoints import Webhooks
+from chandlery.engine.webhooks.redelivery import Redelivery
 from chandlery.engine.worker import Periodic
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox import vendor as sandbox_vendor
@@ -20,15 +26,17 @@ from chandlery.fulfilment.sandbox.callbacks import CallingBack, over_http
 from chandlery.fulfilment.sandbox.vendor import Sandbox
 from chandlery.identity.clients import origin_allowed
 from chandlery.identity.gate import Gate
-from chandlery.identity.secrets import MasterKey
+from chandlery.identity.secrets import MasterKey, Seal
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import SystemClock
 from chandlery.processes import triggers
+from chandlery.processes.event_catalogue import CATALOGUE
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
 
 CALLBACK_PURPOSE = "provider-callbacks"
+WEBHOOK_SECRETS = "webhook-secrets"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,9 @@ class Wired:
     gate: Gate
     providers: Providers
     sandbox: Sandbox | None
+    webhooks: Webhooks
+    redelivery: Redelivery
+    events: EventCatalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +77,10 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         key = gate.master.derive(CALLBACK_PURPOSE)
         providers = Providers({sandbox_vendor.NAME: sandbox}, {sandbox_vendor.NAME: key})
         calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
+        seal = Seal(gate.master, WEBHOOK_SECRETS)
+        dispatcher = Dispatcher(outbound, seal)
+        closing.push_async_callback(dispatcher.close)
+        courier = courier_from(settings.smtp_url, settings.letters_folder)
 
         async def verify(token: str, head: Head) -> Actor:
             return await gate.tokens.verify(token, "native", head.request_id)
@@ -76,10 +91,23 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             urls=PublicUrls(settings.base_url),
             allows_origin=partial(origin_allowed, engine),
             checks=readiness(engine),
-            wired=Wired(engine, gate, providers, sandbox),
+            wired=Wired(
+                engine,
+                gate,
+                providers,
+                sandbox,
+                Webhooks(seal, outbound, engine.clock, CATALOGUE),
+                Redelivery(engine.clock),
+                CATALOGUE,
+            ),
         )
         yield OpenHouse(
-            engine, gate, providers, house, triggers.tasks(providers), triggers.periodic(calling_back)
+            engine,
+            gate,
+            providers,
+            house,
+            triggers.tasks(providers, letter_task(courier, settings.mail_sender)),
+            triggers.periodic(calling_back, dispatcher),
         )
 
 

@@ -14,6 +14,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from chandlery.engine.couriers import courier_from
+from chandlery.kernel.text import is_mailbox
+
 PREFIX = "CHANDLERY_"
 _NOT_SETTINGS = ("CHANDLERY_TEST_",)
 
@@ -53,6 +56,16 @@ class Settings:
     allow_private_addresses: bool = field(
         default=False, metadata={"help": "let webhooks and providers reach private addresses and plain http"}
     )
+    smtp_url: str | None = field(
+        default=None,
+        metadata={"help": "mail server, smtp://user:password@host:port or smtps://…; unset: the outbox"},
+    )
+    mail_sender: str = field(
+        default="chandlery@localhost", metadata={"help": "address that letters come from and bounce to"}
+    )
+    outbox: Path | None = field(
+        default=None, metadata={"help": "folder of letters without a mail server; unset: data/outbox"}
+    )
 
     @property
     def base_url(self) -> str:
@@ -61,6 +74,11 @@ class Settings:
             return self.public_url.rstrip("/")
         host = "127.0.0.1" if self.host in ("0.0.0.0", "::") else self.host  # noqa: S104 - a comparison
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def letters_folder(self) -> Path:
+        """Where letters lie that no mail server takes."""
+        return self.outbox if self.outbox is not None else self.data / "outbox"
 
     def as_environment(self) -> dict[str, str]:
         """The variables that give a child process these same settings."""
@@ -139,4 +157,15 @@ def _refusals(settings: Settings) -> list[str]:
         parts = urlsplit(settings.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
             found.append("CHANDLERY_PUBLIC_URL: an absolute http(s) URL such as https://shop.example.com")
+    return found + _mail_refusals(settings)
+
+
+def _mail_refusals(settings: Settings) -> list[str]:
+    found = []
+    try:
+        courier_from(settings.smtp_url, settings.letters_folder)
+    except ValueError as error:
+        found.append(f"CHANDLERY_SMTP_URL: {error}")
+    if not is_mailbox(settings.mail_sender):
+        found.append("CHANDLERY_MAIL_SENDER: one bare mail address such as shop@example.com")
     return found

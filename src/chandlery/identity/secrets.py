@@ -75,6 +75,20 @@ class MasterKey:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """The master key's seal for one purpose: what machinery gets that must keep secrets and know no other."""
+
+    _master: MasterKey
+    _purpose: str
+
+    def seal(self, plain: bytes) -> bytes:
+        return self._master.seal(self._purpose, plain)
+
+    def open(self, sealed: bytes) -> bytes:
+        return self._master.open(self._purpose, sealed)
+
+
+@dataclass(frozen=True, slots=True)
 class MintedSecret:
     """A new random secret: `plain` is shown to its owner once, `mac` is stored."""
 

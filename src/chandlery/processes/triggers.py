@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from chandlery.engine import mail
 from chandlery.engine.jobs import Job, Triggers
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
+from chandlery.engine.webhooks.dispatch import Dispatcher, purge_deliveries
 from chandlery.engine.worker import Periodic
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
@@ -27,14 +29,22 @@ def _answered(event: Event) -> Job:
 TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _answered}
 
 
-def tasks(providers: Providers) -> Mapping[str, Task]:
+def tasks(providers: Providers, send_letter: Task | None = None) -> Mapping[str, Task]:
     """Every kind of job that a worker must know."""
-    return {fulfil_order.TASK: fulfil_order.task(providers)}
+    found: dict[str, Task] = {fulfil_order.TASK: fulfil_order.task(providers)}
+    if send_letter is not None:
+        found[mail.TASK] = send_letter
+    return found
 
 
-def periodic(calling_back: CallingBack | None = None) -> Sequence[Periodic]:
+def periodic(
+    calling_back: CallingBack | None = None, webhooks: Dispatcher | None = None
+) -> Sequence[Periodic]:
     """The sweeps of every worker; the sandbox vendor's own machine is among them where there is one."""
     sweeps = [Periodic("expire_drafts", 30, expire_drafts), Periodic("wake_overdue", 60, wake_overdue)]
+    if webhooks is not None:
+        sweeps.append(Periodic("webhooks", 1, webhooks.sweep))
+        sweeps.append(Periodic("purge_deliveries", 3600, purge_deliveries))
     if calling_back is not None:
         vendor = calling_back
 
