@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from granian.constants import Interfaces
@@ -71,10 +72,16 @@ class _EmbeddedServer(Server):
         self._shd = SocketHolder(self._listener.detach(), False, _BACKLOG)  # type: ignore[call-arg,assignment]
 
 
-async def serve_asgi(app: Any, listener: socket.socket, grace_seconds: float = _GRACE_SECONDS) -> None:
+async def serve_asgi(
+    app: Any,
+    listener: socket.socket,
+    grace_seconds: float = _GRACE_SECONDS,
+    leaving: Callable[[], None] = lambda: None,
+) -> None:
     """Serves until SIGTERM or SIGINT, then finishes the running requests within `grace_seconds`.
 
-    A second signal ends the grace. The app's lifespan is run; a failure of its start-up is raised here.
+    `leaving` is told when that begins: answers without an end have to be ended. A second signal ends the grace. The
+    app's lifespan is run; a failure of its start-up is raised here.
     """
     server = _EmbeddedServer(app, listener)
     stop_asked, haste_asked = asyncio.Event(), asyncio.Event()
@@ -88,6 +95,7 @@ async def serve_asgi(app: Any, listener: socket.socket, grace_seconds: float = _
     serving = asyncio.create_task(server.serve())
     try:
         await _first_of(serving, stop_asked)
+        leaving()
         server.stop()  # type: ignore[no-untyped-call]
         await _first_of(serving, haste_asked, timeout_seconds=grace_seconds)
     finally:

@@ -56,7 +56,7 @@ async def _serve(
         watching = asyncio.create_task(_watch(found, worker))
         ready = asyncio.create_task(_announce(opened, settings, say))
         try:
-            await serve_asgi(asgi_app(opened), listener)
+            await serve_asgi(asgi_app(opened), listener, leaving=opened.house.streams.leave)
         finally:
             for task in (watching, ready):
                 task.cancel()

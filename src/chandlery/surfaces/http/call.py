@@ -17,6 +17,7 @@ from chandlery.kernel.ids import parse_id
 from chandlery.surfaces.http.errors import header_refused
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House, Reply, Route, Surface
+from chandlery.surfaces.http.streaming import Stream
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -118,7 +119,9 @@ def render(reply: Reply, route: Route | None, surface: Surface) -> Rendered:
     if reply.location is not None:
         headers.append(("location", reply.location))
     body = reply.body
-    encoded = b"" if body is None else body if type(body) is bytes else dialect.encode(body)
+    encoded = body if type(body) is bytes else b""
+    if body is not None and not isinstance(body, bytes | Stream):
+        encoded = dialect.encode(body)
     if body is not None and not any(name == "content-type" for name, _ in headers):
         fallback = route.produces if route is not None and route.produces else dialect.media_type
         headers.append(("content-type", reply.media_type or fallback))

@@ -27,6 +27,7 @@ from chandlery.surfaces.http.head import Head, head_of
 from chandlery.surfaces.http.limits import Limiter, Rate
 from chandlery.surfaces.http.openapi import documents
 from chandlery.surfaces.http.route import House, Reply, Route, Surface
+from chandlery.surfaces.http.streaming import Stream
 
 _log = structlog.get_logger("chandlery.access")
 
@@ -137,6 +138,8 @@ class Edge:
             if b"origin" in head.headers:
                 cors = await self._cors(head)
             reply = await self._serve(exchange)
+            if isinstance(reply.body, Stream):
+                self._house.streams.admit(self._caller(exchange))
         except Fault as fault:
             reply = self._surface.dialect.refuse(fault, head)
         except Exception:  # edge: a bug of ours is logged, and never shown
@@ -144,7 +147,10 @@ class Edge:
             reply = self._surface.dialect.refuse(InternalError(), head)
         entry = exchange.entry
         rendered = render(reply, entry.route if entry else None, self._surface)
-        await self._send(send, exchange, rendered, cors)
+        if isinstance(reply.body, Stream):
+            await self._stream(send, exchange, (rendered, reply.body), cors)
+        else:
+            await self._send(send, exchange, rendered, cors)
         _log.info(
             "request",
             surface=self._surface.name,
@@ -208,8 +214,12 @@ class Edge:
         await self._router(scope, exchange.receive, _discard)
         return exchange.found
 
+    @staticmethod
+    def _caller(exchange: _Exchange) -> str:
+        return exchange.principal or exchange.head.client
+
     def _count(self, exchange: _Exchange, entry: _Entry) -> None:
-        allowance = entry.limiter.take(exchange.principal or exchange.head.client)
+        allowance = entry.limiter.take(self._caller(exchange))
         exchange.rate_headers = self._surface.dialect.rate_headers(allowance)
         if allowance.retry_after_seconds is not None:
             raise RateExceeded(allowance.retry_after_seconds)
@@ -227,16 +237,37 @@ class Edge:
     async def _send(
         self, send: Send, exchange: _Exchange, rendered: Rendered, cors: list[tuple[bytes, bytes]]
     ) -> None:
-        status, headers, body = rendered
-        start = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
+        status, _, body = rendered
+        start = self._start(exchange, rendered, cors)
         if status != 204:
-            start.append((b"content-length", b"%d" % len(body)))
+            start["headers"].append((b"content-length", b"%d" % len(body)))
+        await send(start)
+        await send({"type": "http.response.body", "body": b"" if exchange.head.method == "HEAD" else body})
+
+    async def _stream(
+        self,
+        send: Send,
+        exchange: _Exchange,
+        reply: tuple[Rendered, Stream],
+        cors: list[tuple[bytes, bytes]],
+    ) -> None:
+        rendered, stream = reply
+        await send(self._start(exchange, rendered, cors))
+        if exchange.head.method == "HEAD":
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await self._house.streams.send(stream, self._caller(exchange), send, exchange.receive)
+
+    def _start(
+        self, exchange: _Exchange, rendered: Rendered, cors: list[tuple[bytes, bytes]]
+    ) -> dict[str, Any]:
+        status, headers, _ = rendered
+        start = [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in headers]
         start.append((b"x-request-id", exchange.head.request_id.encode()))
         start += self._headers
         start += exchange.rate_headers or ()
         start += cors
-        await send({"type": "http.response.start", "status": status, "headers": start})
-        await send({"type": "http.response.body", "body": b"" if exchange.head.method == "HEAD" else body})
+        return {"type": "http.response.start", "status": status, "headers": start}
 
     async def _not_http(self, scope: Any, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":

@@ -19,6 +19,7 @@ from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Fault
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.limits import API_RATE, Allowance, Rate
+from chandlery.surfaces.http.streaming import Streams
 from chandlery.surfaces.http.urls import PublicUrls
 
 C = TypeVar("C")
@@ -29,7 +30,7 @@ MAX_BODY_BYTES = 1024 * 1024
 
 @dataclass(slots=True)
 class Reply:
-    """What a handler answers: a value to encode, or bytes that are encoded already.
+    """What a handler answers: a value to encode, bytes that are encoded already, or a `Stream` of them.
 
     `status` None means the route's own. `etag` is the version of what is shown; callers send it back in If-Match.
     """
@@ -127,6 +128,7 @@ class House:
     checks: Mapping[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
     """What has to be in order for the server to be ready; a check raises a fault when it is not."""
     seconds: Callable[[], float] = time.monotonic
+    streams: Streams = field(default_factory=Streams)
     wired: Any = None
 
 
