@@ -7,7 +7,7 @@ import pytest
 
 from chandlery.engine.unit_of_work import Engine, Meter
 from chandlery.kernel.errors import PermissionMissing, VersionStale
-from chandlery.kernel.ids import ContactId, new_id
+from chandlery.kernel.ids import ContactId, UserId, new_id
 from chandlery.parties.contact import Contact, Person
 from chandlery.parties.contacts import (
     AddContact,
@@ -60,7 +60,25 @@ async def test_every_problem_of_a_contact_is_named_at_once(engine: Engine, tenan
     with pytest.raises(ContactUnfit) as refused:
         await engine.perform(clerk(tenant.reseller), add_contact, command)
     fields = [problem.field for problem in refused.value.problems]
-    assert fields == ["roles.0", "position", "family_name", "other_email", "language"]
+    assert fields == [
+        "roles.0",
+        "person.position",
+        "person.family_name",
+        "person.other_email",
+        "person.language",
+    ]
+
+
+async def test_an_account_that_the_actor_cannot_see_is_nobody_s(engine: Engine, tenant: Tenant) -> None:
+    command = AddContact(tenant.customer.organization_id, JO, user_id=UserId(new_id()))
+    with pytest.raises(ContactUnfit) as refused:
+        await engine.perform(clerk(tenant.reseller), add_contact, command)
+    assert [problem.field for problem in refused.value.problems] == ["user_id"]
+    contact = await added(engine, tenant)
+    with pytest.raises(ContactUnfit):
+        await engine.perform(
+            clerk(tenant.reseller), change_contact, ChangeContact(contact.id, user_id=UserId(new_id()))
+        )
 
 
 async def test_a_new_primary_contact_takes_the_place_of_the_old_one(engine: Engine, tenant: Tenant) -> None:

@@ -35,6 +35,8 @@ FULFILMENT_OPERATE = "fulfilment:operate"
 DOCUMENTS_READ = "documents:read"
 DOCUMENTS_WRITE = "documents:write"
 EVENTS_READ = "events:read"
+WEBHOOKS_READ = "webhooks:read"
+WEBHOOKS_WRITE = "webhooks:write"
 TENANT_ADMIN = "tenant:admin"
 
 
@@ -74,6 +76,8 @@ PERMISSIONS = (
     Permission(DOCUMENTS_READ, "Read documents and make links to them"),
     Permission(DOCUMENTS_WRITE, "Upload documents and remove uploads"),
     Permission(EVENTS_READ, "Read the stream of events and the audit trail"),
+    Permission(WEBHOOKS_READ, "See webhook endpoints and the log of deliveries"),
+    Permission(WEBHOOKS_WRITE, "Register, change and delete webhook endpoints, and send again"),
     Permission(TENANT_ADMIN, "Administer the tenant: sandbox clock, settings"),
 )
 EVERY = frozenset(permission.name for permission in PERMISSIONS)

@@ -130,7 +130,7 @@ def check_address(
     postal: Postal | None, kinds: Sequence[str], default_for: Sequence[str], label: str
 ) -> None:
     """Every problem with what a caller gave, at once."""
-    problems = [] if postal is None else postal_problems(postal)
+    problems = [] if postal is None else postal_problems(postal, "postal.")
     problems += _kind_problems("kinds", kinds, KINDS)
     problems += _kind_problems("default_for", default_for, kinds)
     if not kinds:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -64,7 +64,9 @@ def check_contact(person: Person | None, roles: tuple[str, ...]) -> None:
         if role not in ROLES
     ]
     if person is not None:
-        problems += _person_problems(person)
+        problems += [
+            replace(problem, field=f"person.{problem.field}") for problem in _person_problems(person)
+        ]
     if problems:
         raise ContactUnfit(*problems)
 

@@ -12,7 +12,7 @@ from typing import Any
 from chandlery.engine.unit_of_work import Reader, Unit
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.errors import VersionStale
+from chandlery.kernel.errors import Problem, VersionStale
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import ContactId, OrganizationId, UserId, new_id
 from chandlery.kernel.page import Page, PageRequest, page_of
@@ -20,6 +20,7 @@ from chandlery.parties._store import contacts as store
 from chandlery.parties._store.contacts import contact as contact_query
 from chandlery.parties._store.holders import holder, visible
 from chandlery.parties.contact import Contact, Person, check_contact
+from chandlery.parties.errors import ContactUnfit
 
 __all__ = [
     "AddContact",
@@ -82,7 +83,8 @@ class FindContacts:
 async def add_contact(unit: Unit, actor: Actor, command: AddContact) -> Contact:
     actor.require(permissions.PARTIES_WRITE)
     check_contact(command.person, command.roles)
-    await unit.fetch(holder(command.organization_id))
+    _, known = await unit.fetch(holder(command.organization_id), store.account(command.user_id))
+    _refuse_strangers(command.user_id, known)
     new = Contact(
         ContactId(new_id()),
         command.organization_id,
@@ -103,6 +105,8 @@ async def change_contact(unit: Unit, actor: Actor, command: ChangeContact) -> Co
     actor.require(permissions.PARTIES_WRITE)
     check_contact(command.person, command.roles or ())
     old = await _load(unit, command.contact_id, command.expected_version)
+    if command.user_id is not None:
+        _refuse_strangers(command.user_id, await unit.fetch(store.account(command.user_id)))
     changed = replace(
         old,
         person=command.person or old.person,
@@ -143,6 +147,11 @@ async def _load(unit: Unit, contact_id: ContactId, expected_version: int | None)
     if expected_version is not None and expected_version != contact.version:
         raise VersionStale
     return contact
+
+
+def _refuse_strangers(given: UserId | None, known: UserId | None) -> None:
+    if given is not None and known is None:
+        raise ContactUnfit(Problem("user_id", "There is no such person; check the id.", "unknown"))
 
 
 def _make_way(unit: Unit, contact: Contact) -> None:

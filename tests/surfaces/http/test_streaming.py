@@ -81,9 +81,7 @@ def an_edge(toys: Toys, *, endless: bool = False, streams: Streams | None = None
         return Reply(Stream(toys.pieces(), endless), media_type="text/csv")
 
     surface = replace(SURFACE, routes=(route("GET", "/v1/stream", stream_toys),))
-    house = House(
-        engine=FakeEngine(), verify_token=verify, seconds=Seconds(), streams=streams or Streams()
-    )
+    house = House(engine=FakeEngine(), verify_token=verify, seconds=Seconds(), streams=streams or Streams())
     return asgi_app(surface, house)
 
 

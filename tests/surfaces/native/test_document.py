@@ -59,6 +59,7 @@ def test_every_route_asks_for_a_permission_that_there_is() -> None:
     unguarded = {route.operation for route in ROUTES if route.permission is None and not route.public}
     assert unguarded == {
         "get_me",
+        "list_countries",
         "get_user",
         "rename_user",
     }  # of oneself; the others are asked by the use case
@@ -71,6 +72,8 @@ def test_every_write_takes_an_idempotency_key_but_for_those_that_say_why() -> No
     } == {
         "add_api_client",  # the answer holds a secret, and answers are kept
         "rotate_client_secret",
+        "add_webhook",
+        "rotate_webhook_secret",
         "import_price_sheet",  # the same sheet again changes nothing
         "set_sandbox_faults",
         "clear_sandbox_faults",

@@ -20,8 +20,8 @@ from tests.surfaces.native.requests_of import (
 )
 from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 
-# Anybody with a token may ask who they are.
-FOR_EVERYBODY = {"get_me"}
+# Anybody with a token may ask who they are, and which countries there are.
+FOR_EVERYBODY = {"get_me", "list_countries"}
 # Without an operator's decision to make, there is nothing to decide.
 NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
 

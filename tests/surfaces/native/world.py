@@ -11,7 +11,11 @@ import httpx
 import psycopg
 
 from chandlery.catalog.offers import PlanRef
+from chandlery.engine.event_stream.catalogue import EventCatalogue
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
+from chandlery.engine.webhooks.endpoints import RegisterEndpoint, Webhooks
+from chandlery.engine.webhooks.redelivery import Redelivery
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
 from chandlery.identity import permissions
@@ -19,11 +23,15 @@ from chandlery.identity.clients import AddClient, add_client
 from chandlery.identity.gate import Gate
 from chandlery.identity.memberships import FindMemberships, find_memberships
 from chandlery.identity.roles import AddRole, add_role
+from chandlery.identity.secrets import Seal
 from chandlery.identity.users import AddUser, add_user
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.ids import ClientId, LineId, OrderId, PlanId, new_id
 from chandlery.kernel.page import PageRequest
 from chandlery.ordering.drafts import LineRequest, OpenDraft, open_draft
+from chandlery.parties.addresses import AddAddress, Postal, add_address
+from chandlery.parties.contacts import AddContact, Person, add_contact
+from chandlery.processes.event_catalogue import CATALOGUE
 from chandlery.subscriptions.activation import Activate, activate
 from chandlery.surfaces.http.edge import asgi_app
 from chandlery.surfaces.http.head import Head
@@ -45,6 +53,9 @@ class Wiring:
     gate: Gate
     providers: Providers
     sandbox: Sandbox | None
+    webhooks: Webhooks
+    redelivery: Redelivery
+    events: EventCatalogue = CATALOGUE
 
 
 class NativeApi:
@@ -55,13 +66,21 @@ class NativeApi:
         vendor = Sandbox(engine.pool, engine.clock)
         by_name = {NAME: vendor} if with_sandbox else {}
         providers = Providers(by_name, {NAME: CALLBACK_KEY} if with_sandbox else {})
+        self.seal = Seal(self.gate.master, "webhooks")
         self._actors: dict[str, Actor] = {}
         self.house = House(
             engine=engine,
             verify_token=self._verify,
             urls=PublicUrls("https://api.example"),
             seconds=count(0.0, 60.0).__next__,  # never fast enough to be limited
-            wired=Wiring(engine, self.gate, providers, vendor if with_sandbox else None),
+            wired=Wiring(
+                engine,
+                self.gate,
+                providers,
+                vendor if with_sandbox else None,
+                webhooks_of(self.seal, engine),
+                Redelivery(engine.clock),
+            ),
         )
         self._app = asgi_app(surface, self.house)
 
@@ -79,6 +98,10 @@ class NativeApi:
         if token in self._actors:
             return replace(self._actors[token], request_id=head.request_id)
         return await self.gate.tokens.verify(token, "native", head.request_id)
+
+
+def webhooks_of(seal: Seal, engine: Engine) -> Webhooks:
+    return Webhooks(seal, Outbound(), engine.clock, CATALOGUE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +179,36 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
     world.ids["subscription_id"] = (
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
+    await _add_parties(engine, world)
+    await _add_webhook(engine, owner, world)
     return world
+
+
+async def _add_parties(engine: Engine, world: World) -> None:
+    of = world.customer.organization_id
+    postal = Postal(("Kaistrasse 7",), "Hamburg", "DE", "20457")
+    address = await engine.perform(world.tenant.system, add_address, AddAddress(of, postal))
+    world.ids["address_id"] = address.result.id
+    contact = await engine.perform(
+        world.tenant.system, add_contact, AddContact(of, Person(family_name="Clerk"))
+    )
+    world.ids["contact_id"] = contact.result.id
+
+
+async def _add_webhook(engine: Engine, owner: Owner, world: World) -> None:
+    """An endpoint, and the log of one delivery: that of its own registration."""
+    webhooks = webhooks_of(Seal(a_gate(engine).master, "webhooks"), engine)
+    command = RegisterEndpoint("https://shop.example.com/hooks", ("webhook.*",))
+    endpoint = (await engine.perform(world.reseller, webhooks.register, command)).result.endpoint
+    event = owner.execute(
+        "INSERT INTO webhook_deliveries (endpoint_id, event_id, tenant_id, owner_id, owner_path, event_txid,"
+        " event_type, subject_id, created_at)"
+        " SELECT subject_id, id, tenant_id, owner_id, owner_path, txid, type, subject_id, now()"
+        " FROM events WHERE tenant_id = %s AND type = 'webhook.added' RETURNING event_id",
+        (world.tenant.id,),
+    ).fetchone()
+    assert event is not None
+    world.ids["webhook_id"], world.ids["event_id"] = endpoint.id, UUID(str(event[0]))
 
 
 def an_activation(world: World) -> Activate:

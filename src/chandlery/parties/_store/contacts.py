@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 from psycopg.types.json import Jsonb
 
-from chandlery.engine.statements import Query, Row, Write, many, one, scalar
-from chandlery.kernel.ids import ContactId, OrganizationId
+from chandlery.engine.statements import Query, Row, Write, many, maybe, one, scalar
+from chandlery.kernel.ids import ContactId, OrganizationId, UserId
 from chandlery.kernel.page import PageRequest
 from chandlery.parties.address import snapshot_of
 from chandlery.parties.contact import Contact, Person
@@ -38,6 +38,11 @@ def _decode(row: Row) -> Contact:
 
 def contact(contact_id: ContactId) -> Query[Contact]:
     return one(_ONE, (contact_id,), _decode, ContactUnknown)
+
+
+def account(user_id: UserId | None) -> Query[UserId | None]:
+    """The person's account, if one was named and the actor sees it."""
+    return maybe("SELECT id FROM users WHERE id = %s::uuid", (user_id,), scalar)
 
 
 def lock_holder_of(contact_id: ContactId) -> Query[OrganizationId]:

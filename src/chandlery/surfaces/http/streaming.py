@@ -63,7 +63,7 @@ class Streams:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
 
         pumping = asyncio.create_task(pump())
-        others = [asyncio.create_task(_gone(receive))]
+        others: list[asyncio.Task[Any]] = [asyncio.create_task(_gone(receive))]
         if stream.endless:
             others.append(asyncio.create_task(self._leaving.wait()))
         self._of[caller] += 1

@@ -6,23 +6,21 @@ these without a token, with a weak one and with a stranger's.
 
 from __future__ import annotations
 
-from typing import Any
-
 from chandlery.fulfilment.callbacks import MAX_BODY_BYTES as MAX_CALLBACK_BYTES
 from chandlery.identity import permissions as p
-from chandlery.surfaces.http.route import Handler, Route
 from chandlery.surfaces.native import (
     api_clients,
     catalog,
     characteristics,
-    events,
     fulfilment,
     health,
+    integration_routes,
     me,
     memberships,
     order_lines,
     orders,
     organizations,
+    party_routes,
     price_rules,
     prices,
     roles,
@@ -32,17 +30,9 @@ from chandlery.surfaces.native import (
     users,
 )
 from chandlery.surfaces.native.dialect import PageBody, PageQuery
+from chandlery.surfaces.native.table import ONCE_ONLY as _ONCE_ONLY
+from chandlery.surfaces.native.table import operation as _to
 
-
-def _to(method: str, path: str, handler: Handler, permission: str | None, summary: str, **more: Any) -> Route:
-    """A write takes an Idempotency-Key unless its line says otherwise; the tag is the first word of the path."""
-    once = method != "GET" and not more.get("public")
-    tags = (path.split("/")[2].replace("-", " "),)
-    known = {"method": method, "path": path, "handler": handler, "permission": permission, "summary": summary}
-    return Route(**{"once": once, "tags": tags, **known, **more})
-
-
-_ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 _DRAFT_ONLY = "Refused unless the order is a draft that has not expired."
 _MAYBE_EARLIER = "What is known of the vendor's answer stays in the order's history."
 
@@ -212,12 +202,14 @@ _FULFILMENT = (
     _to("GET", "/v1/sandbox/ledger", sandbox.read_sandbox_ledger, p.FULFILMENT_READ,
         "The books of the sandbox vendor", query=sandbox.LedgerQuery, reply=sandbox.LedgerBody),
 )
-
-_EVENTS = (
-    _to("GET", "/v1/events", events.list_events, p.EVENTS_READ, "What happened, as a stream without gaps",
-        description="For others to follow: what is committed late is not skipped.",
-        query=events.StreamQuery, reply=events.StreamBody),
-)
 # fmt: on
 
-ROUTES = (*_IDENTITY, *_CATALOG, *_ORDERING, *_FULFILMENT, *_EVENTS, *health.ROUTES)
+ROUTES = (
+    *_IDENTITY,
+    *party_routes.ROUTES,
+    *_CATALOG,
+    *_ORDERING,
+    *_FULFILMENT,
+    *integration_routes.ROUTES,
+    *health.ROUTES,
+)

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from chandlery.engine.event_stream.catalogue import EventCatalogue
 from chandlery.engine.unit_of_work import Engine, Reader
+from chandlery.engine.webhooks.endpoints import Webhooks
+from chandlery.engine.webhooks.redelivery import Redelivery
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
 from chandlery.identity.gate import Gate
@@ -33,6 +36,12 @@ class Wired(Protocol):
     def providers(self) -> Providers: ...
     @property
     def sandbox(self) -> Sandbox | None: ...
+    @property
+    def webhooks(self) -> Webhooks: ...
+    @property
+    def redelivery(self) -> Redelivery: ...
+    @property
+    def events(self) -> EventCatalogue: ...
 
 
 def wired(call: Call) -> Wired:
