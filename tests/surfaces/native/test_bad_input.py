@@ -45,7 +45,7 @@ def is_told_properly(reply: httpx.Response) -> bool:
         reply.status_code < 500
         and reply.headers["content-type"] == "application/problem+json"
         and problem["status"] == reply.status_code
-        and (reply.status_code != 422 or bool(problem.get("errors")))
+        and (reply.status_code != 422 or "errors" in problem or problem["code"] == "idempotency_key_reused")
     )
 
 
