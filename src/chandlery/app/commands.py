@@ -26,11 +26,13 @@ Data = Annotated[Path | None, Parameter(help="data directory of the embedded dat
 
 def main() -> None:
     die_with_parent()  # of the demo and the tests; does nothing when a person starts us
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # until a server takes over: leave in good order
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # until a server takes over: leave in good order
     try:
         app()
     except (SettingsUnusable, CannotStart) as refusal:
         fail(str(refusal))
+    except KeyboardInterrupt:
+        sys.exit(130)
 
 
 def fail(why: str) -> NoReturn:

@@ -1,20 +1,22 @@
 -- The machinery: roles, the scope that row-level security compares with, events, timers, idempotency, handles.
 
 DO $$
+DECLARE
+    v_role text;
 BEGIN
-    -- Roles belong to the whole cluster: another database of it may have made them already.
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chandlery_app') THEN
-        CREATE ROLE chandlery_app NOLOGIN NOSUPERUSER NOBYPASSRLS;
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'chandlery_jobs') THEN
-        CREATE ROLE chandlery_jobs NOLOGIN NOSUPERUSER NOBYPASSRLS;
-    END IF;
-    IF NOT pg_has_role(current_user, 'chandlery_app', 'MEMBER') THEN
-        EXECUTE format('GRANT chandlery_app TO %I', current_user);
-    END IF;
-    IF NOT pg_has_role(current_user, 'chandlery_jobs', 'MEMBER') THEN
-        EXECUTE format('GRANT chandlery_jobs TO %I', current_user);
-    END IF;
+    -- Roles belong to the whole cluster: another database of it may have made them already, or be making them now.
+    FOREACH v_role IN ARRAY ARRAY['chandlery_app', 'chandlery_jobs'] LOOP
+        BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = v_role) THEN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', v_role);
+            END IF;
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+        IF NOT pg_has_role(current_user, v_role, 'MEMBER') THEN  -- a superuser is a member of every role
+            EXECUTE format('GRANT %I TO %I', v_role, current_user);
+        END IF;
+    END LOOP;
 END
 $$;
 

@@ -23,9 +23,10 @@ _STOP_SECONDS = 30
 class ThrowAwayServer:
     """`chandlery serve` on a free port and a data directory of its own, in a process tree of its own."""
 
-    def __init__(self, *, keep: bool = False) -> None:
+    def __init__(self, *, keep: bool = False, demo: bool = False) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="chandlery-demo-", ignore_cleanup_errors=True)
         self._keep = keep
+        self._options = ("--demo",) if demo else ()
         self._process: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
 
@@ -52,7 +53,7 @@ class ThrowAwayServer:
         """Start it and wait until it says that it is ready; the seconds that took."""
         started = time.monotonic()
         environment = {"CHANDLERY_LOG_LEVEL": "error", "CHANDLERY_ALLOW_PRIVATE_ADDRESSES": "true"}
-        arguments = ("serve", "--port", str(self.port), "--data", str(self.data))
+        arguments = ("serve", "--port", str(self.port), "--data", str(self.data), *self._options)
         self._process = spawn_python(
             "chandlery.app.commands", *arguments, environment=environment, stdout=subprocess.DEVNULL
         )
@@ -72,10 +73,21 @@ class ThrowAwayServer:
             stop(self._process, (signal.SIGTERM, _STOP_SECONDS))
             self._process = None
 
+    def forget(self) -> None:
+        """Somebody else has ended it: wait for that, and do not end it again."""
+        assert self._process is not None
+        self._process.wait(_STOP_SECONDS)
+        self._process = None
+
+    def processes(self) -> dict[int, str]:
+        """The server's process and all below it: process number to command."""
+        assert self._process is not None
+        return tree_below(self._process.pid)
+
     def kill_everything(self) -> list[str]:
         """SIGKILL for the API, the worker and PostgreSQL with all its processes; the names of what was killed."""
         assert self._process is not None
-        tree = _tree_below(self._process.pid)
+        tree = self.processes()
         for pid in sorted(tree, reverse=True):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -90,7 +102,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _tree_below(root: int) -> dict[int, str]:
+def tree_below(root: int) -> dict[int, str]:
     """Every process below `root`, and itself: process number to command."""
     everyone = dict(_processes())
     tree = {root: everyone[root][1]} if root in everyone else {}

@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from jinja2 import Environment
+from markupsafe import Markup, escape
 
 
 @cache
@@ -22,6 +23,7 @@ def page(document: dict[str, Any]) -> tuple[bytes, tuple[tuple[str, str], ...]]:
     template, css = _parts()
     environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters["kind"] = _kind
+    environment.filters["coded"] = _coded
     groups: dict[str, list[tuple[str, str, Any]]] = {}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
@@ -31,6 +33,14 @@ def page(document: dict[str, Any]) -> tuple[bytes, tuple[tuple[str, str], ...]]:
     digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
     return html.encode(), (("content-security-policy", policy), ("referrer-policy", "no-referrer"))
+
+
+def _coded(text: str) -> Markup:
+    """A description as HTML: escaped, with what stands in backticks as code."""
+    pieces = escape(text).split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(piece) if n % 2 else piece for n, piece in enumerate(pieces)
+    )
 
 
 def _kind(schema: dict[str, Any]) -> str:
