@@ -5,8 +5,9 @@ from __future__ import annotations
 from chandlery.identity import permissions as p
 from chandlery.surfaces.native import events, webhooks
 from chandlery.surfaces.native.dialect import PageBody
-from chandlery.surfaces.native.table import ONCE_ONLY
-from chandlery.surfaces.native.table import operation as _to
+from chandlery.surfaces.native.table import to as _to
+
+_ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 
 # fmt: off
 ROUTES = (
@@ -21,7 +22,7 @@ ROUTES = (
         "Webhook endpoints of an organisation, oldest first",
         query=webhooks.WebhookQuery, reply=PageBody[webhooks.WebhookBody]),
     _to("POST", "/v1/webhooks", webhooks.add_webhook, p.WEBHOOKS_WRITE, "Have an endpoint told what happens",
-        status=201, description=f"As Standard Webhooks describes. {ONCE_ONLY}", once=False,
+        status=201, description=f"As Standard Webhooks describes. {_ONCE_ONLY}", once=False,
         body=webhooks.NewWebhook, reply=webhooks.WebhookWithSecret),
     _to("GET", "/v1/webhooks/{webhook_id}", webhooks.get_webhook, p.WEBHOOKS_READ, "A webhook endpoint",
         reply=webhooks.WebhookBody),
@@ -30,7 +31,7 @@ ROUTES = (
     _to("DELETE", "/v1/webhooks/{webhook_id}", webhooks.delete_webhook, p.WEBHOOKS_WRITE,
         "Delete a webhook endpoint and its log", status=204),
     _to("POST", "/v1/webhooks/{webhook_id}/rotate-secret", webhooks.rotate_webhook_secret, p.WEBHOOKS_WRITE,
-        "Give a webhook endpoint a new secret", description=ONCE_ONLY, once=False,
+        "Give a webhook endpoint a new secret", description=_ONCE_ONLY, once=False,
         body=webhooks.WebhookSecretRotation, reply=webhooks.WebhookWithSecret),
     _to("GET", "/v1/webhooks/{webhook_id}/deliveries", webhooks.list_deliveries, p.WEBHOOKS_READ,
         "The log of an endpoint, newest first", query=webhooks.DeliveryQuery, reply=PageBody[webhooks.DeliveryBody]),

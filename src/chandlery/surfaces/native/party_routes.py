@@ -5,7 +5,7 @@ from __future__ import annotations
 from chandlery.identity import permissions as p
 from chandlery.surfaces.native import addresses, companies, contacts
 from chandlery.surfaces.native.dialect import PageBody
-from chandlery.surfaces.native.table import operation as _to
+from chandlery.surfaces.native.table import to as _to
 
 # fmt: off
 ROUTES = (

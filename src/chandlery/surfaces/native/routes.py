@@ -30,9 +30,9 @@ from chandlery.surfaces.native import (
     users,
 )
 from chandlery.surfaces.native.dialect import PageBody, PageQuery
-from chandlery.surfaces.native.table import ONCE_ONLY as _ONCE_ONLY
-from chandlery.surfaces.native.table import operation as _to
+from chandlery.surfaces.native.table import to as _to
 
+_ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 _DRAFT_ONLY = "Refused unless the order is a draft that has not expired."
 _MAYBE_EARLIER = "What is known of the vendor's answer stays in the order's history."
 

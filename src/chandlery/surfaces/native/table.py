@@ -1,4 +1,4 @@
-"""How a line of the route table is written; the tables stand in `routes.py` and in the files that it lists."""
+"""A line of the route table: what all of them have in common."""
 
 from __future__ import annotations
 
@@ -6,12 +6,8 @@ from typing import Any
 
 from chandlery.surfaces.http.route import Handler, Route
 
-ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
 
-
-def operation(
-    method: str, path: str, handler: Handler, permission: str | None, summary: str, **more: Any
-) -> Route:
+def to(method: str, path: str, handler: Handler, permission: str | None, summary: str, **more: Any) -> Route:
     """A write takes an Idempotency-Key unless its line says otherwise; the tag is the first word of the path."""
     once = method != "GET" and not more.get("public")
     tags = (path.split("/")[2].replace("-", " "),)
