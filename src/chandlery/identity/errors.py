@@ -119,6 +119,22 @@ class ClientIsPublic(Conflict):
     """A public API client has no secret; add one that is not public."""
 
 
+class ChannelUnknown(NotFound):
+    """There is no such channel; check the id."""
+
+
+class ChannelUnfit(Invalid):
+    """The channel cannot be saved like this; see the problems listed."""
+
+
+class ChannelNumberTaken(Conflict):
+    """Another channel has this number; choose another, or leave it out to get the next one."""
+
+
+class ChannelIsDefault(Conflict):
+    """This channel takes the orders that name none, so it stays open; make another one the default first."""
+
+
 class CredentialsWrong(Unauthenticated):
     """The name or password is wrong; check both and try again."""
 

@@ -61,6 +61,14 @@ class SecretRotated:
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelFacts:
+    number: int
+    name: str
+    is_default: bool
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
 class TokenReused:
     user_id: str | None
     client_id: str
@@ -88,6 +96,8 @@ EVENT_TYPES = (
     EventType("client.disabled", "An API client was disabled.", ClientFacts),
     EventType("client.removed", "An API client was removed for good.", ClientFacts),
     EventType("client.secret_rotated", "An API client got a new secret.", SecretRotated),
+    EventType("channel.added", "A sales channel was added.", ChannelFacts),
+    EventType("channel.changed", "A sales channel was changed, closed or opened again.", ChannelFacts),
     EventType(
         "session.refresh_token_reused",
         "A refresh token came a second time, so it was stolen: the session was ended.",

@@ -18,6 +18,8 @@ ROLES_READ = "roles:read"
 ROLES_WRITE = "roles:write"
 CLIENTS_READ = "clients:read"
 CLIENTS_WRITE = "clients:write"
+CHANNELS_READ = "channels:read"
+CHANNELS_WRITE = "channels:write"
 PARTIES_READ = "parties:read"
 PARTIES_WRITE = "parties:write"
 CATALOG_READ = "catalog:read"
@@ -59,6 +61,8 @@ PERMISSIONS = (
     Permission(ROLES_WRITE, "Define roles of the organisation's own"),
     Permission(CLIENTS_READ, "See API clients, without their secrets"),
     Permission(CLIENTS_WRITE, "Add, change and disable API clients, and rotate their secrets"),
+    Permission(CHANNELS_READ, "See sales channels and their own names for things"),
+    Permission(CHANNELS_WRITE, "Add, change and close sales channels"),
     Permission(PARTIES_READ, "See addresses, contacts, company data and letterheads"),
     Permission(PARTIES_WRITE, "Change addresses, contacts, company data and letterheads"),
     Permission(CATALOG_READ, "Browse vendors, products, SKUs and plans"),

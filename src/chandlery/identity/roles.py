@@ -33,7 +33,7 @@ BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "admin": p.EVERY - {p.TENANT_ADMIN},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.FULFILMENT_READ, p.EVENTS_READ}
+        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CHANNELS_READ}
         | _SELLS
     ),
     "reader": _READS,

@@ -10,11 +10,12 @@ from typing import Any
 from chandlery.catalog.offers import Offers, PlanRef, offers
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
+from chandlery.identity.channels import Channel, channel_if_seen
 from chandlery.identity.organizations import Organization, organization_query
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId, new_id
+from chandlery.kernel.ids import ChannelId, LineId, OrderId, OrganizationId, new_id
 from chandlery.kernel.money import CurrencyUnknown, is_currency
 from chandlery.ordering import events
 from chandlery.ordering._store import lists
@@ -50,7 +51,9 @@ DEFAULT_CURRENCY = "USD"
 
 @dataclass(frozen=True, slots=True)
 class OpenDraft:
-    """A draft for `customer_id`. No currency: the customer's own, else US dollars. No lifetime: it never expires."""
+    """A draft for `customer_id`. No currency: the customer's own, else US dollars. No lifetime: it never expires. No
+    channel: the seller's default one.
+    """
 
     customer_id: OrganizationId
     currency: str | None = None
@@ -58,6 +61,7 @@ class OpenDraft:
     lines: Sequence[LineRequest] = ()
     attributes: Mapping[str, Any] = field(default_factory=dict)
     expires_after: timedelta | None = DRAFT_LIFETIME
+    channel_id: ChannelId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,12 @@ async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
     problems = _header_problems(command)
     if len(command.lines) > MAX_LINES or not is_currency(command.currency or DEFAULT_CURRENCY):
         raise OrderInvalid(*problems)  # no line of these could be looked up
-    customer, serial = await unit.fetch(organization_query(command.customer_id), store.next_serial())
+    about = organization_query(command.customer_id), store.next_serial()
+    if command.channel_id is None:
+        customer, serial = await unit.fetch(*about)
+    else:
+        customer, serial, channel = await unit.fetch(*about, channel_if_seen(command.channel_id))
+        problems += _channel_problems(channel, customer)
     if customer.kind == "supplier":
         problems.append(Problem("customer_id", "A supplier buys nothing here; name a customer.", "unfit"))
     require_active(customer)
@@ -124,6 +133,7 @@ async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
         created_at=unit.now,
         po_number=command.po_number or None,
         attributes=merged({}, command.attributes),
+        channel_id=command.channel_id,
     )
     lines = await _new_lines(unit, order, command.lines, "lines.", problems)
     expires_at = None if command.expires_after is None else unit.now + command.expires_after
@@ -264,6 +274,16 @@ def _header_problems(command: OpenDraft) -> list[Problem]:
     if len(command.lines) > MAX_LINES:
         problems.append(Problem("lines", f"A draft holds {MAX_LINES} lines at most.", "too_many"))
     return problems
+
+
+def _channel_problems(channel: Channel | None, customer: Organization) -> list[Problem]:
+    if channel is None or channel.organization_id != customer.parent_id:
+        return [
+            Problem("channel_id", "The customer's seller has no such channel; list its channels.", "unknown")
+        ]
+    if channel.status != "active":
+        return [Problem("channel_id", "This channel is closed; choose another.", "closed")]
+    return []
 
 
 def _po_number_problems(po_number: str | None) -> list[Problem]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from chandlery.kernel.ids import OrganizationId
+from chandlery.kernel.ids import ChannelId, OrganizationId
 from chandlery.ordering.status import OrderStatus
 
 
@@ -18,6 +18,8 @@ class OrderFilter:
     customer_id: OrganizationId | None = None
     seller_id: OrganizationId | None = None
     placed_by: OrganizationId | None = None
+    channel_id: ChannelId | None = None
+    """Orders that name it and, where it is its seller's default, those of that seller that name none."""
     po_number: str | None = None
     created_from: datetime | None = None
     created_until: datetime | None = None
@@ -25,7 +27,7 @@ class OrderFilter:
     @property
     def names_an_index(self) -> bool:
         """Whether it asks for few enough rows by itself, whoever asks."""
-        return any((self.number, self.po_number, self.customer_id, self.seller_id))
+        return any((self.number, self.po_number, self.customer_id, self.seller_id, self.channel_id))
 
     @property
     def can_match(self) -> bool:

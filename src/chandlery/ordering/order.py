@@ -12,7 +12,7 @@ from typing import Any
 
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import VersionStale
-from chandlery.kernel.ids import LineId, OrderId, OrganizationId
+from chandlery.kernel.ids import ChannelId, LineId, OrderId, OrganizationId
 from chandlery.kernel.money import Money, total
 from chandlery.ordering.errors import (
     DraftExpired,
@@ -54,6 +54,8 @@ class Order:
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     version: int = 1
+    channel_id: ChannelId | None = None
+    """None: the seller's default channel."""
     lines: tuple[Line, ...] = ()
 
     def totals(self, viewer: OrganizationId) -> Totals:

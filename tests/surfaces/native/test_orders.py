@@ -47,6 +47,7 @@ async def test_a_draft_is_opened_filled_previewed_placed_and_read(native: Native
         "customer_id": str(world.ids["customer_id"]),
         "seller_id": str(world.reseller.organization_id),
         "placed_by": str(world.reseller.organization_id),
+        "channel_id": None,
         "po_number": "PO-1",
         "currency": "USD",
         "attributes": {},

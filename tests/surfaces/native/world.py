@@ -19,6 +19,7 @@ from chandlery.engine.webhooks.redelivery import Redelivery
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import NAME, Sandbox
 from chandlery.identity import permissions
+from chandlery.identity.channels import AddChannel, add_channel
 from chandlery.identity.clients import AddClient, add_client
 from chandlery.identity.gate import Gate
 from chandlery.identity.memberships import FindMemberships, find_memberships
@@ -180,6 +181,10 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
         await engine.perform(world.tenant.system, activate, an_activation(world))
     ).result
     await _add_parties(engine, world)
+    store = AddChannel(reseller_id, "Store")  # its default one, which cannot be closed
+    await engine.perform(world.tenant.system, add_channel, store)
+    phone = AddChannel(reseller_id, "Phone")
+    world.ids["channel_id"] = (await engine.perform(world.tenant.system, add_channel, phone)).result.id
     await _add_webhook(engine, owner, world)
     return world
 

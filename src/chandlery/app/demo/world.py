@@ -23,6 +23,7 @@ from chandlery.catalog.offers import PlanRef
 from chandlery.catalog.rules import SetRule, set_rule
 from chandlery.engine.queue import open_jobs_pool, run_until_idle
 from chandlery.identity import clients, users
+from chandlery.identity.channels import AddChannel, add_channel
 from chandlery.identity.founding import FoundTenant, found_tenant
 from chandlery.identity.organizations import AddOrganization, Organization, add_organization
 from chandlery.kernel.actor import Actor, system
@@ -120,6 +121,7 @@ async def _load(opened: OpenHouse, settings: Settings, database_url: str) -> Cre
     await world.organization(operator, "reseller", "Pier Nine Systems", "free")
     bakery = await world.organization(reseller, "customer", "Lighthouse Bakery")
     studio = await world.organization(reseller, "customer", "Breakwater Studio")
+    await world.do(add_channel, AddChannel(reseller.id, "Quayside Store"))
     await _stock(world, operator, reseller)
     await _fulfilled_orders(world, reseller, (bakery, studio), database_url)
     return Credentials(settings.base_url, await _native(world, settings, reseller, bakery.id))

@@ -24,6 +24,12 @@ from chandlery.ordering.filters import OrderFilter
 from chandlery.ordering.history import Entry
 from chandlery.ordering.order import Order
 
+# An order's channel is its seller's, so the seller's index serves.
+_OF_CHANNEL = """(
+    o.seller_id = (SELECT c.organization_id FROM channels c WHERE c.id = %(channel_id)s)
+    AND (o.channel_id = %(channel_id)s
+        OR (o.channel_id IS NULL AND (SELECT c.is_default FROM channels c WHERE c.id = %(channel_id)s))))"""
+
 
 def orders_query(wanted: OrderFilter, page: PageRequest, whole_tenant: bool) -> Query[list[Order]]:
     """Newest first, one more than asked for; `whole_tenant` when the reader stands at the root of the tree."""
@@ -58,6 +64,7 @@ def _conditions(wanted: OrderFilter, page: PageRequest) -> tuple[list[str], dict
         ("o.owner_id = %(customer_id)s", "customer_id", wanted.customer_id),
         ("o.seller_id = %(seller_id)s", "seller_id", wanted.seller_id),
         ("o.placed_by = %(placed_by)s", "placed_by", wanted.placed_by),
+        (_OF_CHANNEL, "channel_id", wanted.channel_id),
         ("o.status = ANY (%(status)s::text[])", "status", [status.value for status in wanted.status] or None),
         ("o.created_at >= %(created_from)s", "created_from", wanted.created_from),
         ("o.created_at < %(created_until)s", "created_until", wanted.created_until),

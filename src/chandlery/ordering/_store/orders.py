@@ -34,7 +34,7 @@ _LINES = """(
     ) x
 )"""
 ORDER = f"""o.id, o.number, o.serial, o.owner_id, o.seller_id, o.placed_by, o.currency, o.created_at, o.status,
-    o.po_number, o.attributes, o.expires_at, o.submitted_at, o.completed_at, o.version,
+    o.po_number, o.attributes, o.expires_at, o.submitted_at, o.completed_at, o.version, o.channel_id,
     {_LINES}"""  # sql: constants alone
 _decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 
@@ -77,8 +77,9 @@ def insert_order(order: Order) -> Write:
     return Write(
         f"""WITH o AS (
     INSERT INTO orders (id, tenant_id, serial, number, status, owner_id, owner_path, seller_id, placed_by, currency,
-        po_number, attributes, expires_at, created_at, version)
-    SELECT %s, c.tenant_id, %s, %s, %s, c.id, c.path, c.parent_id, %s, %s, %s::text, %s, %s::timestamptz, %s, %s
+        po_number, attributes, expires_at, created_at, version, channel_id)
+    SELECT %s, c.tenant_id, %s, %s, %s, c.id, c.path, c.parent_id, %s, %s, %s::text, %s, %s::timestamptz, %s, %s,
+        %s::uuid
     FROM organizations c WHERE c.id = %s
     RETURNING id, tenant_id, owner_id, owner_path
 ) {_INSERT_LINES}""",  # sql: constants alone
@@ -94,6 +95,7 @@ def insert_order(order: Order) -> Write:
             order.expires_at,
             order.created_at,
             order.version,
+            order.channel_id,
             order.customer_id,
             Jsonb(order.lines),
         ),

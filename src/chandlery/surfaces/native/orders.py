@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from chandlery.catalog.offers import PlanRef
-from chandlery.kernel.ids import OrderId, OrganizationId, PlanId
+from chandlery.kernel.ids import ChannelId, OrderId, OrganizationId, PlanId
 from chandlery.ordering import cancellation, drafts, queries
 from chandlery.ordering.errors import OrderUnknown
 from chandlery.ordering.line import Line, LinePrice
@@ -82,6 +82,7 @@ class OrderBody(msgspec.Struct):
     customer_id: UUID
     seller_id: UUID | None
     placed_by: UUID
+    channel_id: UUID | None
     po_number: str | None
     currency: str
     attributes: Attributes
@@ -119,6 +120,9 @@ class NewOrder(Body):
     lines: list[NewLine] = msgspec.field(default_factory=list)
     attributes: Attributes = msgspec.field(default_factory=dict)
     expires_in_days: Annotated[int, Meta(ge=1, le=3660, examples=[7])] = drafts.DRAFT_LIFETIME.days
+    channel_id: (
+        Annotated[Id, Meta(description="One of the seller's; its default one unless given.")] | None
+    ) = None
 
 
 class OrderChange(Body):
@@ -138,6 +142,9 @@ class OrderQuery(PageQuery):
         list[str], Meta(description="Any of these; repeated, or parted by commas.", examples=[["submitted"]])
     ] = msgspec.field(default_factory=list)
     customer_id: Id | None = None
+    channel_id: (
+        Annotated[Id, Meta(description="Its seller's orders that name none are among the default's.")] | None
+    ) = None
     po_number: PoNumber | None = None
     created_from: Moment | None = None
     created_until: Annotated[Moment, Meta(description="Exclusive.")] | None = None
@@ -161,6 +168,7 @@ async def list_orders(call: Call) -> Reply:
         number=query.number,
         status=any_of(OrderStatus, query.status, "status"),
         customer_id=OrganizationId(query.customer_id) if query.customer_id else None,
+        channel_id=ChannelId(query.channel_id) if query.channel_id else None,
         po_number=query.po_number,
         created_from=query.created_from,
         created_until=query.created_until,
@@ -178,6 +186,7 @@ async def open_order(call: Call, body: NewOrder) -> Reply:
         [line.request() for line in body.lines],
         body.attributes,
         timedelta(days=body.expires_in_days),
+        ChannelId(body.channel_id) if body.channel_id else None,
     )
 
     def opened(order: Order) -> Reply:
@@ -238,6 +247,7 @@ def order_body(order: Order, viewer: OrganizationId) -> OrderBody:
         order.customer_id,
         order.seller_id,
         order.placed_by,
+        order.channel_id,
         order.po_number,
         order.currency,
         order.attributes,  # type: ignore[arg-type]  # a Mapping that is not ours to copy; it is only encoded

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from chandlery.identity import permissions as p
-from chandlery.surfaces.native import addresses, companies, contacts
+from chandlery.surfaces.native import addresses, channels, companies, contacts
 from chandlery.surfaces.native.dialect import PageBody
 from chandlery.surfaces.native.table import to as _to
 
@@ -46,5 +46,20 @@ ROUTES = (
     _to("PUT", "/v1/organizations/{organization_id}/letterhead", companies.put_letterhead, p.PARTIES_WRITE,
         "Replace the letterhead of an organisation", tags=("company data",),
         body=companies.LetterheadBody, reply=companies.LetterheadBody),
+
+    _to("GET", "/v1/channels", channels.list_channels, p.CHANNELS_READ,
+        "Sales channels of yours, of those below you, and of your seller, oldest first",
+        query=channels.ChannelQuery, reply=PageBody[channels.ChannelBody]),
+    _to("POST", "/v1/channels", channels.add_channel, p.CHANNELS_WRITE, "Add a sales channel", status=201,
+        description="The first one of a seller is its default: it takes the orders that name none.",
+        body=channels.NewChannel, reply=channels.ChannelBody),
+    _to("GET", "/v1/channels/{channel_id}", channels.get_channel, p.CHANNELS_READ, "A sales channel",
+        reply=channels.ChannelBody),
+    _to("PATCH", "/v1/channels/{channel_id}", channels.change_channel, p.CHANNELS_WRITE,
+        "Change a sales channel, make it the default, or open it again",
+        body=channels.ChannelChange, reply=channels.ChannelBody),
+    _to("DELETE", "/v1/channels/{channel_id}", channels.close_channel, p.CHANNELS_WRITE, "Close a sales channel",
+        description="It takes no new orders and keeps those it has; the default one stays open.",
+        reply=channels.ChannelBody),
 )
 # fmt: on
