@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 from chandlery.app.checks import readiness
 from chandlery.app.settings import Settings
+from chandlery.engine.batches.batch import Answer, Operation
+from chandlery.engine.batches.carrying import Carry
 from chandlery.engine.couriers import courier_from
 from chandlery.engine.database import PoolSize, open_pool
 from chandlery.engine.event_stream.catalogue import EventCatalogue
@@ -31,9 +33,12 @@ from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import SystemClock
 from chandlery.processes import triggers
 from chandlery.processes.event_catalogue import CATALOGUE
+from chandlery.surfaces import native
+from chandlery.surfaces.http.edge import asgi_app
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
+from chandlery.surfaces.native.bulk import carrier as native_carrier
 
 CALLBACK_PURPOSE = "provider-callbacks"
 WEBHOOK_SECRETS = "webhook-secrets"
@@ -106,9 +111,19 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             gate,
             providers,
             house,
-            triggers.tasks(providers, letter_task(courier, settings.mail_sender)),
+            triggers.tasks(providers, letter_task(courier, settings.mail_sender), _carry(house)),
             triggers.periodic(calling_back, dispatcher),
         )
+
+
+def _carry(house: House) -> Carry:
+    """Operations of a bulk go by the native table of routes; most processes never need it, so it is made late."""
+    edge = cache(lambda: asgi_app(native.surface, house))
+
+    async def carry(actor: Actor, operation: Operation) -> Answer:
+        return await native_carrier(edge().within)(actor, operation)
+
+    return carry
 
 
 def _master_key(settings: Settings) -> MasterKey:

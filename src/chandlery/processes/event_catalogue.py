@@ -10,6 +10,7 @@ from typing import Final
 from chandlery.billing import events as billing
 from chandlery.catalog import events as catalog
 from chandlery.engine import mail
+from chandlery.engine.batches import carrying as bulk
 from chandlery.engine.event_stream.catalogue import EventCatalogue
 from chandlery.engine.webhooks import events as webhooks
 from chandlery.fulfilment import events as fulfilment
@@ -20,6 +21,17 @@ from chandlery.subscriptions import events as subscriptions
 
 CATALOGUE: Final = EventCatalogue(
     event_type
-    for room in (identity, parties, catalog, ordering, subscriptions, billing, fulfilment, mail, webhooks)
+    for room in (
+        identity,
+        parties,
+        catalog,
+        ordering,
+        subscriptions,
+        billing,
+        fulfilment,
+        mail,
+        webhooks,
+        bulk,
+    )
     for event_type in room.EVENT_TYPES
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from chandlery.engine import mail
+from chandlery.engine.batches import carrying
+from chandlery.engine.batches.carrying import Carry
 from chandlery.engine.jobs import Job, Triggers
 from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
@@ -29,11 +31,15 @@ def _answered(event: Event) -> Job:
 TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _answered}
 
 
-def tasks(providers: Providers, send_letter: Task | None = None) -> Mapping[str, Task]:
-    """Every kind of job that a worker must know."""
+def tasks(
+    providers: Providers, send_letter: Task | None = None, carry: Carry | None = None
+) -> Mapping[str, Task]:
+    """Every kind of job that a worker must know; `carry` is the way of a bulk's operations, which surfaces know."""
     found: dict[str, Task] = {fulfil_order.TASK: fulfil_order.task(providers)}
     if send_letter is not None:
         found[mail.TASK] = send_letter
+    if carry is not None:
+        found[carrying.TASK] = carrying.task(carry)
     return found
 
 
@@ -41,7 +47,12 @@ def periodic(
     calling_back: CallingBack | None = None, webhooks: Dispatcher | None = None
 ) -> Sequence[Periodic]:
     """The sweeps of every worker; the sandbox vendor's own machine is among them where there is one."""
-    sweeps = [Periodic("expire_drafts", 30, expire_drafts), Periodic("wake_overdue", 60, wake_overdue)]
+    sweeps = [
+        Periodic("expire_drafts", 30, expire_drafts),
+        Periodic("wake_overdue", 60, wake_overdue),
+        Periodic("wake_batches", 60, carrying.wake_batches),
+        Periodic("purge_batches", 3600, carrying.purge_batches),
+    ]
     if webhooks is not None:
         sweeps.append(Periodic("webhooks", 1, webhooks.sweep))
         sweeps.append(Periodic("purge_deliveries", 3600, purge_deliveries))

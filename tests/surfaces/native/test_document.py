@@ -60,6 +60,10 @@ def test_every_route_asks_for_a_permission_that_there_is() -> None:
     assert unguarded == {
         "get_me",
         "list_countries",
+        "run_bulk",
+        "list_bulks",
+        "get_bulk",
+        "list_bulk_results",
         "get_user",
         "rename_user",
     }  # of oneself; the others are asked by the use case

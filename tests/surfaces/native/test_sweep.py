@@ -20,8 +20,9 @@ from tests.surfaces.native.requests_of import (
 )
 from tests.surfaces.native.world import NativeApi, Owner, World, a_full_world
 
-# Anybody with a token may ask who they are, and which countries there are.
-FOR_EVERYBODY = {"get_me", "list_countries"}
+# Anybody with a token may ask who they are, and which countries there are. Of a bulk every operation is asked for its
+# own permission, and what came of it is told to the one who sent it.
+FOR_EVERYBODY = {"get_me", "list_countries", "run_bulk", "list_bulks", "get_bulk", "list_bulk_results"}
 # Without an operator's decision to make, there is nothing to decide.
 NOTHING_TO_DECIDE = {"retry_line", "complete_line", "refuse_line"}
 

@@ -11,6 +11,8 @@ import httpx
 import psycopg
 
 from chandlery.catalog.offers import PlanRef
+from chandlery.engine.batches.batch import Operation
+from chandlery.engine.batches.keeping import keep_batch
 from chandlery.engine.event_stream.catalogue import EventCatalogue
 from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
@@ -83,14 +85,14 @@ class NativeApi:
                 Redelivery(engine.clock),
             ),
         )
-        self._app = asgi_app(surface, self.house)
+        self.edge = asgi_app(surface, self.house)
 
     def client(self, actor: Actor | None = None, token: str | None = None) -> httpx.AsyncClient:
         if actor is not None:
             token = f"token-{len(self._actors)}"
             self._actors[token] = actor
         return httpx.AsyncClient(
-            transport=httpx.ASGITransport(self._app),
+            transport=httpx.ASGITransport(self.edge),
             base_url="http://native",
             headers={"authorization": f"Bearer {token}"} if token else {},
         )
@@ -186,6 +188,8 @@ async def a_full_world(engine: Engine, owner: Owner) -> World:
     phone = AddChannel(reseller_id, "Phone")
     world.ids["channel_id"] = (await engine.perform(world.tenant.system, add_channel, phone)).result.id
     await _add_webhook(engine, owner, world)
+    batch = await engine.perform(world.operator, keep_batch, [Operation("POST", "/v1/nothing", b"")])
+    world.ids["bulk_id"] = batch.result.id
     return world
 
 

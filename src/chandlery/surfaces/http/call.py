@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -29,8 +30,17 @@ Rendered = tuple[int, list[tuple[str, str]], bytes]
 """Status, headers and body, as they are sent and as an idempotency key remembers them."""
 
 
+@dataclass(frozen=True, slots=True)
+class Inner:
+    """A request from inside the house; `allows` refuses routes that are not to be had this way."""
+
+    head: Head
+    body: bytes
+    allows: Callable[[Route], None]
+
+
 class Call:
-    __slots__ = ("_actor", "dry_run", "head", "house", "path", "query", "raw", "route", "surface")
+    __slots__ = ("_actor", "dry_run", "head", "house", "path", "query", "raw", "route", "surface", "within")
 
     def __init__(
         self,
@@ -47,6 +57,8 @@ class Call:
         self.raw = b""
         self.dry_run = False
         self._actor = actor
+        self.within: Callable[[Actor, Inner], Awaitable[Rendered]]
+        """The way to other routes of this surface."""
 
     @property
     def actor(self) -> Actor:

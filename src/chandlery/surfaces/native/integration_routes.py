@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from chandlery.identity import permissions as p
-from chandlery.surfaces.native import events, webhooks
-from chandlery.surfaces.native.dialect import PageBody
+from chandlery.surfaces.native import bulk, events, webhooks
+from chandlery.surfaces.native.dialect import PageBody, PageQuery
 from chandlery.surfaces.native.table import to as _to
 
 _ONCE_ONLY = "The secret is in no other answer, so this takes no Idempotency-Key: a repetition makes another."
@@ -41,5 +41,17 @@ ROUTES = (
         "Send one event again", status=202, reply=webhooks.DeliveryBody),
     _to("POST", "/v1/webhooks/{webhook_id}/redeliver", webhooks.redeliver_range, p.WEBHOOKS_WRITE,
         "Send the events of a time range again", status=202, body=webhooks.RangeAgain, reply=webhooks.QueuedBody),
+
+    _to("POST", "/v1/bulk", bulk.run_bulk, None, "Many requests in one call, with a result for each",
+        description="Up to 25 are carried out at once and answered with their results. More, or all with `background`, "
+        "are a job: 202, with a place to follow it. Every operation asks for its own permission.",
+        body=bulk.Bulk, reply=bulk.BulkBody),
+    _to("GET", "/v1/bulk", bulk.list_bulks, None, "Bulks of yours that are, or were, a job, newest first",
+        query=PageQuery, reply=PageBody[bulk.BulkBody]),
+    _to("GET", "/v1/bulk/{bulk_id}", bulk.get_bulk, None, "How far a bulk is",
+        description="Told to nobody but the one who sent it; kept for a week.", reply=bulk.BulkBody),
+    _to("GET", "/v1/bulk/{bulk_id}/results", bulk.list_bulk_results, None,
+        "What came of the operations that are done, in their order",
+        query=bulk.ResultsQuery, reply=PageBody[bulk.ResultBody]),
 )
 # fmt: on
