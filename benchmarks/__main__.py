@@ -27,7 +27,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="write the JSON object to this file as well")
     arguments = parser.parse_args()
     die_with_parent()
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell started us in the background
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # also where a shell started us in the background
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     console = Console(stderr=True)
     started = time.monotonic()

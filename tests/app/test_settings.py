@@ -57,10 +57,10 @@ def test_every_setting_says_what_it_is_for() -> None:
 
 def test_a_mail_server_and_a_sender_that_cannot_be_are_refused() -> None:
     with pytest.raises(SettingsUnusable) as refused:
-        load({"CHANDLERY_SMTP_URL": "mail.example.com:25", "CHANDLERY_MAIL_SENDER": "The shop"})
+        load({"CHANDLERY_SMTP_URL": "mail.example.com:25", "CHANDLERY_MAIL_FROM": "The shop"})
     text = str(refused.value)
     assert "CHANDLERY_SMTP_URL: give smtp://user:password@host:port" in text
-    assert "CHANDLERY_MAIL_SENDER: one bare mail address" in text
+    assert "CHANDLERY_MAIL_FROM: one bare mail address" in text
 
 
 def test_letters_lie_in_the_data_directory_unless_another_folder_is_named() -> None:

@@ -62,7 +62,7 @@ async def accepted(world: World) -> tuple[Order, Provisioning]:
 
 
 def a_callback(world: World, body: bytes, key: bytes = KEY) -> ReceivedCallback:
-    return ReceivedCallback("sandbox", sign(key, "m-1", world.clock.at, body), body)
+    return ReceivedCallback("sandbox", sign([key], "m-1", world.clock.at, body), body)
 
 
 def saying(world: World, **said: str) -> ReceivedCallback:
@@ -133,7 +133,7 @@ async def test_a_callback_that_nobody_we_know_has_signed_is_not_believed(world: 
         a_callback(world, body, key=b"guessed"),
         replace(good, headers={}),
         replace(good, body=body.replace(b"refused", b"failed")),
-        replace(good, headers=sign(KEY, "m-1", world.clock.at - timedelta(minutes=6), body)),
+        replace(good, headers=sign([KEY], "m-1", world.clock.at - timedelta(minutes=6), body)),
         a_callback(world, b" " * (MAX_BODY_BYTES + 1)),
     ):
         with pytest.raises(CallbackNotAuthentic):

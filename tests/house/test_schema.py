@@ -15,6 +15,9 @@ WITHOUT_TENANT = {
     "refresh_tokens": "looked up by their MAC before a tenant is known; functions alone",
     "signing_keys": "belong to the installation; functions alone",
     "tenants": "its id is the tenant",
+    "browser_sessions": "of people, who are global: before a tenant is chosen; functions alone",
+    "second_factors": "of people, who are global; functions alone",
+    "recovery_codes": "of people, who are global; functions alone",
 }
 WITHOUT_ROW_SECURITY = {
     "price_staging": "COPY is refused under row-level security; the app may only insert, and functions alone read it",

@@ -22,6 +22,8 @@ ROOM_LINES_OF = {
     ("chandlery", "surfaces", "http"): 1_700,
     ("chandlery", "engine"): 5_000,
     ("chandlery", "processes"): 2_000,
+    # Every way to prove who one is: passwords, codes, letters, providers, tokens; and groups.
+    ("chandlery", "identity"): 6_000,
     ("chandlery", "surfaces", "ordercloud"): 5_000,
 }
 

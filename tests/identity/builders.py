@@ -27,6 +27,7 @@ from chandlery.kernel.ids import OrganizationId, new_id
 
 ISSUER = "https://shop.example.com"
 MASTER = MasterKey.from_text("a master key for tests, and tests only")
+CALLBACK = "https://app.example.com/callback"
 PASSWORD = "correct horse battery"
 
 
@@ -69,6 +70,7 @@ async def a_client(
         None if is_public else minted.mac,
         grants=grants,
         lifetimes=lifetimes,
+        redirect_uris=(CALLBACK,) if "authorization_code" in grants else (),
     )
     return Machine((await gate.engine.perform(everything(actor), add_client, command)).result, minted.plain)
 

@@ -171,6 +171,7 @@ async def test_what_reaches_the_whole_tenant_works_at_the_operator_alone(gate: G
     assert permissions.EVERY - at_reseller.permissions == {
         permissions.TENANT_ADMIN,
         permissions.CATALOG_WRITE,
+        permissions.PROVIDERS_WRITE,
     }
 
 

@@ -352,7 +352,7 @@ def mortal(world: World, fate: Fate) -> tuple[MortalEngine, Providers]:
     providers = world.providers
     return (
         MortalEngine(engine.pool, world.clock, engine.triggers, engine.observe, fate=fate),
-        MortalProviders(providers.by_name, providers.callback_keys, providers.policy, fate),
+        MortalProviders(providers.by_name, providers.callback_keys, providers.policy, fate=fate),
     )
 
 

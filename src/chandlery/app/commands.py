@@ -1,4 +1,4 @@
-"""The operator's commands: `chandlery serve`, `demo`, `credentials`, `migrate`, `worker`, `import-prices`, `doctor`."""
+"""The operator's commands: `chandlery serve`, `demo`, `credentials`, `migrate`, `worker`, `import-prices`, and more."""
 
 from __future__ import annotations
 
@@ -151,6 +151,24 @@ def import_prices(
     from chandlery.app.price_import import import_file
 
     sys.exit(import_file(_settings(data=data), file, tenant_id=tenant, form=form, strict=strict))
+
+
+@app.command
+def simulate_vendor(*, secret: str, port: int = 8090, callback_url: str | None = None) -> None:
+    """Be a vendor over HTTP, to try a provider on; the characteristic `simulate` of a line tells how to fail.
+
+    Parameters
+    ----------
+    secret
+        What the server showed when the provider was set up (whsec_...).
+    port
+        port to listen on
+    callback_url
+        The provider's callback_url, to be called when something that was accepted is done.
+    """
+    from chandlery.app.simulated_vendor import run
+
+    run(secret, port, callback_url, _say)
 
 
 @app.command

@@ -25,7 +25,7 @@ _OAUTH_PATHS = ("/oauth/", "/.well-known/")
 def asgi_app(opened: OpenHouse) -> ASGI:
     """All surfaces behind one address, each in a house wired for it."""
     root = surface_app(NATIVE, opened.house)
-    tokens = surface_app(OAUTH, replace(opened.house, wired=opened.gate))
+    tokens = surface_app(OAUTH, replace(opened.house, wired=opened.signing_in))
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         path: str = scope.get("path", "")

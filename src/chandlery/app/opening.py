@@ -22,12 +22,17 @@ from chandlery.engine.webhooks.dispatch import Dispatcher
 from chandlery.engine.webhooks.endpoints import Webhooks
 from chandlery.engine.webhooks.redelivery import Redelivery
 from chandlery.engine.worker import Periodic
+from chandlery.fulfilment import manual
+from chandlery.fulfilment.http.vendor import HttpVendors
+from chandlery.fulfilment.manual import Manual
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox import vendor as sandbox_vendor
 from chandlery.fulfilment.sandbox.callbacks import CallingBack, over_http
 from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.fulfilment.setting_up import SettingUp
 from chandlery.identity.clients import origin_allowed
 from chandlery.identity.gate import Gate
+from chandlery.identity.personal_tokens import FORMS, TokenForm, verify_bearer
 from chandlery.identity.secrets import MasterKey, Seal
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import SystemClock
@@ -39,8 +44,11 @@ from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
 from chandlery.surfaces.native.bulk import carrier as native_carrier
+from chandlery.surfaces.oauth.openid import OpenId
+from chandlery.surfaces.oauth.wiring import Wiring
 
 CALLBACK_PURPOSE = "provider-callbacks"
+PROVIDER_SECRETS = "provider-secrets"
 WEBHOOK_SECRETS = "webhook-secrets"
 
 
@@ -51,7 +59,10 @@ class Wired:
     engine: Engine
     gate: Gate
     providers: Providers
+    setting_up: SettingUp
     sandbox: Sandbox | None
+    outbound: Outbound
+    token_forms: Mapping[str, TokenForm]
     webhooks: Webhooks
     redelivery: Redelivery
     events: EventCatalogue
@@ -64,6 +75,7 @@ class OpenHouse:
     engine: Engine
     gate: Gate
     providers: Providers
+    signing_in: Wiring
     house: House
     tasks: Mapping[str, Task]
     periodic: Sequence[Periodic]
@@ -80,16 +92,18 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
         await gate.tokens.keys.signer()  # makes the first key, and finds a wrong master key now and not later
         sandbox = Sandbox(pool, engine.clock)
         key = gate.master.derive(CALLBACK_PURPOSE)
-        providers = Providers({sandbox_vendor.NAME: sandbox}, {sandbox_vendor.NAME: key})
+        seal = Seal(gate.master, PROVIDER_SECRETS)
+        providers = _providers(sandbox, key, HttpVendors(outbound, seal, engine.clock))
         calling_back = CallingBack(sandbox, over_http(outbound, settings.base_url), key)
-        seal = Seal(gate.master, WEBHOOK_SECRETS)
-        dispatcher = Dispatcher(outbound, seal)
+        webhook_seal = Seal(gate.master, WEBHOOK_SECRETS)
+        dispatcher = Dispatcher(outbound, webhook_seal)
         closing.push_async_callback(dispatcher.close)
         courier = courier_from(settings.smtp_url, settings.letters_folder)
 
         async def verify(token: str, head: Head) -> Actor:
-            return await gate.tokens.verify(token, "native", head.request_id)
+            return await verify_bearer(gate, token, "native", head.request_id)
 
+        signing_in = Wiring(gate, OpenId(outbound, engine.clock))
         house = House(
             engine=engine,
             verify_token=verify,
@@ -100,8 +114,11 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
                 engine,
                 gate,
                 providers,
+                SettingUp(seal, outbound, engine.clock),
                 sandbox,
-                Webhooks(seal, outbound, engine.clock, CATALOGUE),
+                outbound,
+                FORMS,
+                Webhooks(webhook_seal, outbound, engine.clock, CATALOGUE),
                 Redelivery(engine.clock),
                 CATALOGUE,
             ),
@@ -110,8 +127,9 @@ async def open_house(settings: Settings, database_url: str) -> AsyncIterator[Ope
             engine,
             gate,
             providers,
+            signing_in,
             house,
-            triggers.tasks(providers, letter_task(courier, settings.mail_sender), _carry(house)),
+            triggers.tasks(providers, letter_task(courier, settings.mail_from), _carry(house)),
             triggers.periodic(calling_back, dispatcher),
         )
 
@@ -124,6 +142,17 @@ def _carry(house: House) -> Carry:
         return await native_carrier(edge().within)(actor, operation)
 
     return carry
+
+
+def _providers(sandbox: Sandbox, callback_key: bytes, http: HttpVendors) -> Providers:
+    """Those that are there without being set up, and how the others are made."""
+    by_hand = Manual()
+    return Providers(
+        {sandbox_vendor.NAME: sandbox, manual.NAME: by_hand},
+        {sandbox_vendor.NAME: callback_key},
+        kinds={"http": http, "manual": lambda _: by_hand, "sandbox": lambda _: sandbox},
+        sealer=http.sealer,
+    )
 
 
 def _master_key(settings: Settings) -> MasterKey:

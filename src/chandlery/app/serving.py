@@ -10,6 +10,7 @@ A child that dies is brought back. The one line on standard output is printed wh
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -53,6 +54,7 @@ async def _serve(
             await world.load(opened, settings, found.url)
         worker = _Worker(settings, found.url)
         worker.start()
+        _settle_garbage()
         watching = asyncio.create_task(_watch(found, worker))
         ready = asyncio.create_task(_announce(opened, settings, say))
         try:
@@ -62,6 +64,13 @@ async def _serve(
                 task.cancel()
             await asyncio.gather(watching, ready, return_exceptions=True)
             worker.stop()
+
+
+def _settle_garbage() -> None:
+    """What start-up made stays: keep the collector from going through it again and again under load."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def _announce(opened: OpenHouse, settings: Settings, say: Say) -> None:

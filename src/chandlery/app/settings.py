@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from chandlery.engine.couriers import courier_from
+from chandlery.engine.couriers import smtp_courier
 from chandlery.kernel.text import is_mailbox
 
 PREFIX = "CHANDLERY_"
@@ -53,15 +53,17 @@ class Settings:
     worker_concurrency: int = field(default=4, metadata={"help": "jobs of the worker at the same time"})
     log_level: str = field(default="info", metadata={"help": "debug, info, warning or error"})
     log_format: str = field(default="console", metadata={"help": "console or json"})
-    allow_private_addresses: bool = field(
-        default=False, metadata={"help": "let webhooks and providers reach private addresses and plain http"}
-    )
     smtp_url: str | None = field(
         default=None,
-        metadata={"help": "mail server, smtp://user:password@host:port or smtps://…; unset: the outbox"},
+        metadata={
+            "help": "mail server, smtp://user:password@host:port or smtps://…; unset: letters go to the outbox"
+        },
     )
-    mail_sender: str = field(
-        default="chandlery@localhost", metadata={"help": "address that letters come from and bounce to"}
+    mail_from: str = field(
+        default="chandlery@localhost", metadata={"help": "sender of letters, and where bounces go"}
+    )
+    allow_private_addresses: bool = field(
+        default=False, metadata={"help": "let webhooks and providers reach private addresses and plain http"}
     )
     outbox: Path | None = field(
         default=None, metadata={"help": "folder of letters without a mail server; unset: data/outbox"}
@@ -153,6 +155,7 @@ def _refusals(settings: Settings) -> list[str]:
         found.append("CHANDLERY_LOG_LEVEL: debug, info, warning or error")
     if settings.log_format not in ("console", "json"):
         found.append("CHANDLERY_LOG_FORMAT: console or json")
+    found += _mail_refusals(settings)
     if settings.public_url is not None:
         parts = urlsplit(settings.public_url)
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
@@ -162,10 +165,11 @@ def _refusals(settings: Settings) -> list[str]:
 
 def _mail_refusals(settings: Settings) -> list[str]:
     found = []
-    try:
-        courier_from(settings.smtp_url, settings.letters_folder)
-    except ValueError as error:
-        found.append(f"CHANDLERY_SMTP_URL: {error}")
-    if not is_mailbox(settings.mail_sender):
-        found.append("CHANDLERY_MAIL_SENDER: one bare mail address such as shop@example.com")
+    if settings.smtp_url is not None:
+        try:
+            smtp_courier(settings.smtp_url)
+        except ValueError as error:
+            found.append(f"CHANDLERY_SMTP_URL: {error}")
+    if not is_mailbox(settings.mail_from):
+        found.append("CHANDLERY_MAIL_FROM: one bare mail address such as shop@example.com")
     return found

@@ -15,7 +15,7 @@ from chandlery.catalog.plan import Charge, Plan
 from chandlery.engine.unit_of_work import Reader
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import PlanId, ProductId
+from chandlery.kernel.ids import PlanId, ProductId, VendorId
 from chandlery.kernel.page import Page, PageRequest, page_of
 
 
@@ -68,6 +68,11 @@ async def find_vendors(reader: Reader, actor: Actor, command: FindVendors) -> Pa
     actor.require(permissions.CATALOG_READ)
     vendors = await reader.fetch(_store.vendors(command.page))
     return page_of(vendors, command.page.limit, lambda one: (one.created_at, one.id))
+
+
+async def get_vendor(reader: Reader, actor: Actor, vendor_id: VendorId) -> Vendor:
+    actor.require(permissions.CATALOG_READ)
+    return await reader.fetch(_store.vendor(vendor_id))
 
 
 async def find_products(reader: Reader, actor: Actor, command: FindProducts) -> Page[Product]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chandlery.catalog import _store
-from chandlery.catalog.errors import AddonInvalid, CharacteristicInvalid, NotTheOperator
+from chandlery.catalog.errors import AddonInvalid, CharacteristicInvalid, NotTheOperator, VendorInvalid
+from chandlery.catalog.listing import Vendor
 from chandlery.catalog.plan import Characteristic, CharacteristicKind, Plan
 from chandlery.engine.unit_of_work import Unit
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Problem, VersionStale
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import OrganizationId, PlanId, ProductId
+from chandlery.kernel.ids import OrganizationId, PlanId, ProductId, VendorId
+from chandlery.kernel.text import is_one_line
 
 MAX_ALLOWED = 500
 
@@ -50,6 +52,15 @@ class Addon:
 class RetirePlan:
     plan_id: PlanId
     expected_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeVendor:
+    """What is None stays as it is. Whether there is such a provider, the catalogue cannot know."""
+
+    vendor_id: VendorId
+    name: str | None = None
+    provider: str | None = None
 
 
 def require_operator(actor: Actor) -> None:
@@ -102,6 +113,25 @@ async def detach_addon(unit: Unit, actor: Actor, command: Addon) -> Plan:
     data = {"base_plan_id": str(command.base_plan_id)}
     unit.emit(Event("plan.addon_detached", plan.id, _owner(actor), data))
     return plan
+
+
+async def change_vendor(unit: Unit, actor: Actor, command: ChangeVendor) -> Vendor:
+    """Rename a vendor, or have another provider fulfil what is ordered of it from now on."""
+    actor.require(permissions.CATALOG_WRITE)
+    require_operator(actor)
+    if command.name is not None and not (1 <= len(command.name.strip()) <= 200 and is_one_line(command.name)):
+        raise VendorInvalid(Problem("name", "Give a name of 1 to 200 characters, on one line."))
+    before = await unit.fetch(_store.vendor_for_update(command.vendor_id))
+    after = replace(
+        before,
+        name=before.name if command.name is None else command.name.strip(),
+        provider=before.provider if command.provider is None else command.provider,
+    )
+    if after != before:
+        unit.write(_store.save_vendor(after))
+        data = {"name": after.name, "provider": after.provider}
+        unit.emit(Event("vendor.changed", after.id, _owner(actor), data))
+    return after
 
 
 async def retire_plan(unit: Unit, actor: Actor, command: RetirePlan) -> PlanId:

@@ -57,6 +57,14 @@ class NotTheOperator(Forbidden):
     """Only the operator at the root of the organisations may do this; ask it to."""
 
 
+class VendorUnknown(NotFound):
+    """There is no such vendor; check the id."""
+
+
+class VendorInvalid(Invalid):
+    """The vendor cannot be changed like this; correct the fields listed."""
+
+
 class PlanUnknown(NotFound):
     """There is no such plan; look it up in the catalogue."""
 

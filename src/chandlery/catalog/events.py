@@ -46,6 +46,14 @@ class AddonFacts:
     base_plan_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class VendorFacts:
+    """`provider` is who fulfils what is bought of the vendor."""
+
+    name: str
+    provider: str
+
+
 EVENT_TYPES = (
     EventType("price_rule.set", "A price rule was set.", RuleSet),
     EventType("price_rule.ended", "A price rule was ended.", Nothing),
@@ -58,5 +66,6 @@ EVENT_TYPES = (
     ),
     EventType("plan.addon_attached", "A plan became an add-on of another.", AddonFacts),
     EventType("plan.addon_detached", "A plan is no add-on of that other any more.", AddonFacts),
+    EventType("vendor.changed", "A vendor was renamed, or is fulfilled by another provider.", VendorFacts),
     EventType("plan.retired", "A plan was taken off sale.", Nothing),
 )

@@ -7,7 +7,7 @@ this one does not know. A callback may come twice, or before the call it answers
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import msgspec
@@ -15,7 +15,8 @@ import msgspec
 from chandlery.engine import signatures
 from chandlery.engine.unit import Unit
 from chandlery.engine.unit_of_work import Engine
-from chandlery.fulfilment import _store
+from chandlery.fulfilment._store import providers as provider_store
+from chandlery.fulfilment._store import provisionings as _store
 from chandlery.fulfilment.errors import (
     CallbackNotAuthentic,
     CallbackUnreadable,
@@ -24,6 +25,7 @@ from chandlery.fulfilment.errors import (
 )
 from chandlery.fulfilment.port import Done, Failed, Outcome, Refused
 from chandlery.fulfilment.providers import Providers
+from chandlery.fulfilment.provisioning import can_be_kept
 from chandlery.identity import permissions
 from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.errors import Problem
@@ -40,11 +42,15 @@ class Message(msgspec.Struct, frozen=True, omit_defaults=True):
     status: Literal["done", "refused", "failed"]
     vendor_reference: str = ""
     reason: str = ""
+    facts: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedCallback:
-    """A callback as it came: header names in lower case, the body untouched."""
+    """A callback as it came: header names in lower case, the body untouched.
+
+    `provider` is the name of one that is built in, or the id of one that was set up: names are a tenant's own.
+    """
 
     provider: str
     headers: Mapping[str, str]
@@ -53,23 +59,42 @@ class ReceivedCallback:
 
 async def receive(engine: Engine, providers: Providers, callback: ReceivedCallback) -> None:
     """Take a provider's callback; whoever sends it proves himself by the signature alone."""
-    key = providers.callback_keys.get(callback.provider)
-    if key is None:
-        raise ProviderUnknown(given=callback.provider)
+    sender = await _sender(engine, providers, callback.provider)
     if len(callback.body) > MAX_BODY_BYTES or not signatures.is_signed(
-        key, callback.headers, callback.body, engine.clock.now()
+        sender.keys, callback.headers, callback.body, engine.clock.now()
     ):
         raise CallbackNotAuthentic
     message = _decode(callback.body)
     reference = parse_id(message.reference)
-    tenant_id = await engine.look_up(_store.tenant_of(callback.provider, reference)) if reference else None
-    if reference is None or tenant_id is None:
+    tenant_id = await engine.look_up(_store.tenant_of(sender.name, reference)) if reference else None
+    if reference is None or tenant_id is None or sender.tenant_id not in (None, tenant_id):
         raise ProvisioningUnknown(given=message.reference)
     await engine.perform(
-        system(TenantId(tenant_id), f"callback:{callback.provider}"),
+        system(TenantId(tenant_id), f"callback:{sender.name}"),
         keep_answer,
         Answered(ProvisioningId(reference), message),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Sender:
+    """A provider that may call back: for one tenant alone, where it is that tenant's own."""
+
+    name: str
+    tenant_id: TenantId | None
+    keys: list[bytes] = field(repr=False)
+
+
+async def _sender(engine: Engine, providers: Providers, provider: str) -> _Sender:
+    key = providers.callback_keys.get(provider)
+    if key is not None:
+        return _Sender(provider, None, [key])
+    provider_id = parse_id(provider)
+    found = await engine.look_up(provider_store.secrets(provider_id)) if provider_id else None
+    if found is None or providers.sealer is None:
+        raise ProviderUnknown(given=provider)
+    tenant_id, name, secret = found
+    return _Sender(name, tenant_id, [providers.sealer.open(one) for one in secret.valid(engine.clock.now())])
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +119,7 @@ def outcome_of(answer: Mapping[str, Any]) -> Outcome:
     reason = str(answer.get("reason") or "The vendor gave no reason.")
     match answer["status"]:
         case "done":
-            return Done(str(answer["vendor_reference"]))
+            return Done(str(answer["vendor_reference"]), answer.get("facts") or {})
         case "refused":
             return Refused(reason)
         case _:
@@ -109,6 +134,8 @@ def _decode(body: bytes) -> Message:
     texts = (message.reference, message.vendor_reference, message.reason)
     if any(len(text) > 1000 or "\x00" in text for text in texts):
         raise CallbackUnreadable(Problem("", "texts are at most 1,000 characters, without NUL"))
+    if not can_be_kept(message.facts):
+        raise CallbackUnreadable(Problem("facts", "facts are at most 16 KiB of JSON, without NUL"))
     if message.status == "done" and not message.vendor_reference:
         raise CallbackUnreadable(Problem("vendor_reference", CallbackUnreadable.message(), "required"))
     return message

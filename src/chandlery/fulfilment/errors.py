@@ -10,11 +10,11 @@ class ProvisioningUnknown(NotFound):
 
 
 class ProviderUnknown(NotFound):
-    """There is no such provider; check the path of the callback."""
+    """There is no such provider; check its name, or the path of the callback."""
 
 
 class NothingToDecide(Conflict):
-    """This line does not wait for a person; read the order again to see what it waits for."""
+    """This line is done, or being sent right now; read the order again to see what it waits for."""
 
 
 class CallbackUnreadable(Invalid):
@@ -27,3 +27,19 @@ class CallbackNotAuthentic(Unauthenticated):
 
 class FaultUnknown(Invalid):
     """The sandbox has no such fault; use fail, refuse, accept, hang, lose_answer or lose_request."""
+
+
+class ProviderNameTaken(Conflict):
+    """There is a provider of that name; choose another one, or change that one."""
+
+
+class ProviderRefused(Invalid):
+    """The provider cannot be set up like this; correct the fields listed."""
+
+
+class ProviderInUse(Conflict):
+    """Vendors use this provider, or lines wait at it; give the vendors another one, and decide about the lines."""
+
+
+class ProviderHasNoSecret(Conflict):
+    """Only providers of the kind http share a secret with us; there is none to replace."""

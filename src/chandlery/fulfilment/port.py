@@ -38,10 +38,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The vendor has taken it and will call back; should it not, it is asked after `poll_after`."""
+    """The vendor has taken it and will call back; should it not, it is asked after `poll_after`.
+
+    None: there is nobody to ask. A person does it, and will say so.
+    """
 
     vendor_reference: str
-    poll_after: timedelta = timedelta(minutes=1)
+    poll_after: timedelta | None = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,13 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """It may have been done: never to be sent again before the vendor has said that it was not."""
+    """It may have been done: never to be sent again before the vendor has said that it was not.
+
+    `may_repeat`: unless the vendor recognises our reference when it comes again, so that sending is asking.
+    """
 
     reason: str
+    may_repeat: bool = False
 
 
 Outcome: TypeAlias = Done | Accepted | Refused | Failed | Unknown

@@ -1,8 +1,8 @@
 """One order line's way through a provider: what has been sent, what was answered, and what comes next.
 
     in_flight ──> done | refused                        settled
-        │  └────> accepted ──> done | refused | failed  waits for the vendor
-        ├──> retrying ──> in_flight                     certainly not done: sent again, later
+        │  └────> accepted ──> done | refused | failed  waits for the vendor, or for the person who does it
+        ├──> retrying ──> in_flight                     not done, or it does no harm twice: sent again, later
         ├──> failed                                     tried often enough
         └──> unknown ──> any of these, by asking        may be done: never sent again until the vendor denies it
 
@@ -12,10 +12,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+import msgspec
 
 from chandlery.fulfilment.errors import NothingToDecide
 from chandlery.fulfilment.port import Accepted, Done, Failed, Outcome, Refused, Unknown
@@ -44,6 +46,7 @@ class Step(StrEnum):
 
 MAX_REASON = 1000
 MAX_REFERENCE = 200
+MAX_FACTS_BYTES = 16 * 1024
 SETTLED = frozenset({State.DONE, State.REFUSED, State.FAILED})
 
 
@@ -66,6 +69,8 @@ class Provisioning:
     reason: str
     answer: Mapping[str, Any] | None
     created_at: datetime
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def reference(self) -> str:
@@ -78,8 +83,9 @@ class Provisioning:
 
     @property
     def needs_operator(self) -> bool:
+        """Nothing more happens by itself; with `accepted` that is a person's task."""
         return self.state in (State.REFUSED, State.FAILED) or (
-            self.state is State.UNKNOWN and self.next_at is None
+            self.state in (State.UNKNOWN, State.ACCEPTED) and self.next_at is None
         )
 
     def next_step(self, now: datetime) -> Step:
@@ -106,18 +112,17 @@ class Provisioning:
             return self
         heard = replace(self, answer=None)
         match outcome:
-            case Done(vendor_reference):
-                name = _kept(vendor_reference, MAX_REFERENCE)
-                return replace(heard, state=State.DONE, vendor_reference=name, reason="", next_at=None)
+            case Done():
+                return heard.done(outcome)
             case Accepted(vendor_reference, poll_after):
-                wait = policy.wait(self.reference, self.queries + 1, poll_after)
+                wait = poll_after and policy.wait(self.reference, self.queries + 1, poll_after)
                 return replace(
                     heard,
                     state=State.ACCEPTED,
-                    vendor_reference=_kept(vendor_reference, MAX_REFERENCE),
-                    reason="",
+                    vendor_reference=_kept(vendor_reference, MAX_REFERENCE) or self.vendor_reference,
+                    reason="" if poll_after else "A person does this, and will say so.",
                     queries=self.queries + 1 if self.state is State.ACCEPTED else 0,
-                    next_at=now + wait,
+                    next_at=None if wait is None else now + wait,
                 )
             case Refused(reason):
                 return replace(heard, state=State.REFUSED, reason=_kept(reason), next_at=None)
@@ -127,7 +132,10 @@ class Provisioning:
                     return replace(heard, state=State.FAILED, reason=reason, next_at=None)
                 wait = policy.wait(self.reference, self.attempts, retry_after)
                 return replace(heard, state=State.RETRYING, reason=reason, next_at=now + wait)
-            case Unknown(reason):
+            case Unknown(reason, may_repeat):
+                if may_repeat and self.state is State.IN_FLIGHT and self.attempts < policy.most_attempts:
+                    wait = policy.wait(self.reference, self.attempts)
+                    return replace(heard, state=State.RETRYING, reason=_kept(reason), next_at=now + wait)
                 return heard.unanswered(_kept(reason), now, policy)
 
     def never_seen(self, now: datetime, policy: RetryPolicy) -> Provisioning:
@@ -146,21 +154,37 @@ class Provisioning:
         return replace(self, state=State.RETRYING, next_at=now)
 
     def reopened(self, now: datetime) -> Provisioning:
-        """A person wants it tried again: from the beginning, or, where it may be done already, by asking first."""
-        if not self.needs_operator:
-            raise NothingToDecide(given=self.state)
-        again = State.UNKNOWN if self.state is State.UNKNOWN else State.RETRYING
+        """A person wants it tried now: from the beginning, or, where it may be done already, by asking first."""
+        self._may_be_decided()
+        again = self.state if self.state in (State.UNKNOWN, State.ACCEPTED) else State.RETRYING
         return replace(self, state=again, attempts=0, queries=0, next_at=now)
 
-    def decided(self, outcome: Done | Refused) -> Provisioning:
-        """A person has found out what became of it, and says so."""
-        if not self.needs_operator:
-            raise NothingToDecide(given=self.state)
+    def decided(self, outcome: Done | Refused, note: str = "") -> Provisioning:
+        """A person has done it, or has found out what became of it, and says so."""
+        self._may_be_decided()
+        heard = replace(self, answer=None, note=note)
         if isinstance(outcome, Done):
-            return replace(
-                self, state=State.DONE, vendor_reference=outcome.vendor_reference, reason="", next_at=None
-            )
-        return replace(self, state=State.REFUSED, reason=outcome.reason, next_at=None)
+            return heard.done(outcome)
+        return replace(heard, state=State.REFUSED, reason=outcome.reason, next_at=None)
+
+    def done(self, outcome: Done) -> Provisioning:
+        name = _kept(outcome.vendor_reference, MAX_REFERENCE)
+        facts = outcome.facts if can_be_kept(outcome.facts) else {}
+        return replace(self, state=State.DONE, vendor_reference=name, facts=facts, reason="", next_at=None)
+
+    def put_back(self, due: datetime, reason: str) -> Provisioning:
+        """It was its turn, and the provider could not be called; why it wants to ask is kept."""
+        told = reason if self.state is State.RETRYING else self.reason
+        return replace(self, next_at=due, reason=_kept(told))
+
+    def called(self, now: datetime) -> Provisioning:
+        """Its turn has come earlier than it was told."""
+        return replace(self, next_at=now)
+
+    def _may_be_decided(self) -> None:
+        """Not what is done, and not what is being sent right now: its answer would come to nobody."""
+        if self.state is State.DONE or (self.state is State.IN_FLIGHT and self.next_at is None):
+            raise NothingToDecide(given=self.state)
 
     def unanswered(self, reason: str, now: datetime, policy: RetryPolicy) -> Provisioning:
         """Nobody knows; the vendor is asked again, a bounded number of times."""
@@ -209,6 +233,20 @@ def first_attempt(provisioning_id: ProvisioningId, line: Begin, now: datetime) -
     )
 
 
+def waiting_for_turn(provisioning_id: ProvisioningId, line: Begin, now: datetime) -> Provisioning:
+    """A line's provisioning that is not sent yet: its provider has to be asked for a turn first."""
+    return replace(first_attempt(provisioning_id, line, now), state=State.RETRYING, attempts=0)
+
+
 def _kept(text: str, most: int = MAX_REASON) -> str:
     """Vendors answer what they like; what we keep is one line of printable text."""
     return "".join(character if character.isprintable() else " " for character in text[:most]).strip()
+
+
+def can_be_kept(facts: Mapping[str, Any]) -> bool:
+    """Whether the database can hold what a vendor or a person tells, and not too much of it."""
+    try:
+        encoded = msgspec.json.encode(facts)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    return len(encoded) <= MAX_FACTS_BYTES and b"\\u0000" not in encoded

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
+from urllib.parse import urlsplit
 
 from chandlery.identity.errors import ClientUnfit
 from chandlery.identity.role import RoleRef
@@ -19,6 +20,8 @@ GRANTS: Final = ("client_credentials", "refresh_token", "password", "authorizati
 MAX_ACCESS_SECONDS: Final = 86_400
 MAX_REFRESH_SECONDS: Final = 31_622_400
 MAX_ORIGINS = 50
+MAX_REDIRECTS = 20
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _ORIGIN = re.compile(r"https?://[a-z0-9.\-]{1,253}(:\d{1,5})?|https?://\[[0-9a-f:]{2,39}\](:\d{1,5})?")
 
 
@@ -46,6 +49,8 @@ class ApiClient:
     origins: tuple[str, ...]
     created_at: datetime
     version: int = 1
+    redirect_uris: tuple[str, ...] = ()
+    """Where authorization codes may be sent: exactly these, to the last character."""
 
 
 def check(client: ApiClient) -> ApiClient:
@@ -67,6 +72,14 @@ def check(client: ApiClient) -> ApiClient:
         problems.append(Problem("access_seconds", "Use 60 seconds to a day.", "range"))
     if not 0 <= client.lifetimes.refresh_seconds <= MAX_REFRESH_SECONDS:
         problems.append(Problem("refresh_seconds", "Use 0 (none) to 366 days.", "range"))
+    problems += _problems_with_addresses(client)
+    if problems:
+        raise ClientUnfit(*problems)
+    return client
+
+
+def _problems_with_addresses(client: ApiClient) -> list[Problem]:
+    problems = []
     if len(client.origins) > MAX_ORIGINS:
         problems.append(Problem("origins", f"Give at most {MAX_ORIGINS}.", "length"))
     problems.extend(
@@ -74,6 +87,31 @@ def check(client: ApiClient) -> ApiClient:
         for n, origin in enumerate(client.origins[:MAX_ORIGINS])
         if not _ORIGIN.fullmatch(origin)
     )
-    if problems:
-        raise ClientUnfit(*problems)
-    return client
+    problems.extend(
+        Problem(
+            f"redirect_uris.{n}", "Use https://, a loopback http:// or an app's own com.example.app:/", "form"
+        )
+        for n, uri in enumerate(client.redirect_uris[:MAX_REDIRECTS])
+        if not _is_redirect(uri)
+    )
+    if len(client.redirect_uris) > MAX_REDIRECTS:
+        problems.append(Problem("redirect_uris", f"Give at most {MAX_REDIRECTS}.", "length"))
+    if "authorization_code" in client.grants and not client.redirect_uris:
+        problems.append(Problem("redirect_uris", "Say where authorization codes may be sent.", "required"))
+    return problems
+
+
+def _is_redirect(uri: str) -> bool:
+    """Absolute, without a fragment, and nothing that could be read in two ways."""
+    if len(uri) > 500 or not re.fullmatch(r"[\x21-\x7e]+", uri) or re.search(r"[#\\<>\"{}|^`]", uri):
+        return False
+    try:
+        parts = urlsplit(uri)
+        host = parts.hostname or ""
+        if parts.port == 0:
+            return False
+    except ValueError:
+        return False
+    if parts.scheme in ("https", "http"):
+        return bool(host) and "@" not in parts.netloc and (parts.scheme == "https" or host in _LOOPBACK)
+    return "." in parts.scheme and parts.path.startswith("/")

@@ -37,6 +37,7 @@ class AddClient:
     grants: frozenset[str] = frozenset({"client_credentials"})
     lifetimes: TokenLifetimes = field(default_factory=TokenLifetimes)
     origins: tuple[str, ...] = ()
+    redirect_uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class ChangeClient:
     grants: frozenset[str] | None = None
     lifetimes: TokenLifetimes | None = None
     origins: tuple[str, ...] | None = None
+    redirect_uris: tuple[str, ...] | None = None
     expected_version: int | None = None
 
 
@@ -92,6 +94,7 @@ async def add_client(unit: Unit, actor: Actor, command: AddClient) -> ApiClient:
             lifetimes=command.lifetimes,
             origins=command.origins,
             created_at=unit.now,
+            redirect_uris=command.redirect_uris,
         )
     )
     unit.write(store.add(client, organization.path))
@@ -114,6 +117,7 @@ async def change_client(unit: Unit, actor: Actor, command: ChangeClient) -> ApiC
             grants=client.grants if command.grants is None else command.grants,
             lifetimes=client.lifetimes if command.lifetimes is None else command.lifetimes,
             origins=client.origins if command.origins is None else command.origins,
+            redirect_uris=client.redirect_uris if command.redirect_uris is None else command.redirect_uris,
             version=client.version + 1,
         )
     )

@@ -171,3 +171,83 @@ class TokenInvalid(Unauthenticated):
 
 class OwnPasswordOnly(Forbidden):
     """People change their own password, signed in as themselves; nobody else can."""
+
+
+class PeopleOnly(Forbidden):
+    """This is for people, about themselves; sign in as a person and ask again."""
+
+
+class InvitationUnknown(NotFound):
+    """There is no such invitation; check the id."""
+
+
+class InvitationUnfit(Invalid):
+    """The invitation cannot be sent like this; see the problems listed."""
+
+
+class InvitedAlready(Conflict):
+    """This address is invited to the organisation already; send that invitation again or revoke it."""
+
+
+class InvitationClosed(Conflict):
+    """This invitation was accepted or revoked; send a new one."""
+
+
+class TokenSpent(NotFound):
+    """This link is unknown, was used, or has expired; ask for a new one."""
+
+
+class SecondFactorNeeded(Unauthenticated):
+    """This account has a second factor, which cannot be shown here; sign in with a browser, or use a personal token."""
+
+
+class SecondFactorWrong(Unauthenticated):
+    """This code is wrong or was used before; enter the one that your app shows now, or a recovery code."""
+
+
+class SecondFactorThere(Conflict):
+    """This account has a second factor already; remove it first."""
+
+
+class SecondFactorMissing(NotFound):
+    """This account has no second factor; set one up first."""
+
+
+class GroupUnknown(NotFound):
+    """There is no such group; check the id."""
+
+
+class GroupUnfit(Invalid):
+    """The group cannot be saved like this; see the problems listed."""
+
+
+class GroupNameTaken(Conflict):
+    """The organisation has a group of this name; choose another name."""
+
+
+class GroupMemberElsewhere(Conflict):
+    """This user is no member of the group's organisation; add the membership first."""
+
+
+class PersonalTokenUnknown(NotFound):
+    """There is no such personal token of yours; check the id."""
+
+
+class PersonalTokenUnfit(Invalid):
+    """The personal token cannot be made like this; see the problems listed."""
+
+
+class IdentityProviderUnknown(NotFound):
+    """There is no such identity provider; check the id."""
+
+
+class IdentityProviderUnfit(Invalid):
+    """The identity provider cannot be saved like this; see the problems listed."""
+
+
+class DomainTaken(Conflict):
+    """Another identity provider speaks for one of these domains; take the domain from that one first."""
+
+
+class NobodyThere(Forbidden):
+    """Your organisation's provider knows you, but you are no member here; ask to be invited."""

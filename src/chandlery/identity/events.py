@@ -69,6 +69,36 @@ class ChannelFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class GroupMember:
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationFacts:
+    role: str
+    expires_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalTokenFacts:
+    name: str
+    surface: str
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdFacts:
+    issuer: str
+    domains: list[str]
+    is_active: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TokenReused:
     user_id: str | None
     client_id: str
@@ -83,10 +113,27 @@ EVENT_TYPES = (
     EventType("user.added", "Somebody new was added.", UserAdded),
     EventType("user.changed", "Somebody was renamed.", Version),
     EventType("user.removed", "Somebody was removed altogether.", Nothing),
+    EventType("user.erased", "What is held on somebody was erased; the books stay.", Nothing),
+    EventType("user.password_reset_asked", "Somebody was written to, to choose a new password.", Nothing),
+    EventType("user.second_factor_added", "Somebody signs in with a second factor from now on.", Nothing),
+    EventType("user.second_factor_removed", "Somebody signs in without a second factor again.", Nothing),
     EventType("user.password_changed", "Somebody chose a new password.", Nothing),
     EventType("membership.added", "Somebody was given a role in an organisation.", MembershipFacts),
     EventType("membership.changed", "A member was given another role.", MembershipFacts),
     EventType("membership.removed", "A membership ended.", MembershipFacts),
+    EventType("invitation.sent", "Somebody was invited, or reminded of it.", InvitationFacts),
+    EventType("invitation.accepted", "Somebody who was invited has come.", MembershipFacts),
+    EventType("invitation.revoked", "An invitation was taken back.", InvitationFacts),
+    EventType("group.added", "A group of people was formed.", Named),
+    EventType("group.changed", "A group of people was renamed or described anew.", Named),
+    EventType("group.removed", "A group of people was dissolved.", Named),
+    EventType("group.member_added", "Somebody was put into a group.", GroupMember),
+    EventType("group.member_removed", "Somebody was taken out of a group.", GroupMember),
+    EventType("personal_token.added", "Somebody made a personal token.", PersonalTokenFacts),
+    EventType("personal_token.revoked", "A personal token was revoked.", PersonalTokenFacts),
+    EventType("identity_provider.added", "An OpenID provider was set up.", OpenIdFacts),
+    EventType("identity_provider.changed", "An OpenID provider was set up differently.", OpenIdFacts),
+    EventType("identity_provider.removed", "An OpenID provider was removed.", OpenIdFacts),
     EventType("role.added", "A role was defined.", RoleFacts),
     EventType("role.changed", "A role was renamed, or brings other permissions.", RoleFacts),
     EventType("role.removed", "A role was removed.", RoleRemoved),
@@ -101,6 +148,11 @@ EVENT_TYPES = (
     EventType(
         "session.refresh_token_reused",
         "A refresh token came a second time, so it was stolen: the session was ended.",
+        TokenReused,
+    ),
+    EventType(
+        "session.authorization_code_reused",
+        "An authorization code came a second time, so it was stolen: the session was ended.",
         TokenReused,
     ),
 )

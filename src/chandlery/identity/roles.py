@@ -1,4 +1,4 @@
-"""Roles: sets of permissions under a name. Five are built in; an organisation may define others of its own.
+"""Roles: sets of permissions under a name. Six are built in; an organisation may define others of its own.
 
 The built-in ones are code, not rows: a permission that a release adds is there with the next token. Nobody can give
 what they do not hold, and what concerns the whole tenant only ever works in the operator's own organisation.
@@ -30,18 +30,24 @@ _OPERATES = frozenset({p.FULFILMENT_OPERATE})
 
 BUILT_IN: Final[Mapping[str, frozenset[str]]] = {
     "owner": p.EVERY,
-    "admin": p.EVERY - {p.TENANT_ADMIN},
+    "admin": p.EVERY - {p.TENANT_ADMIN, p.FEDERATION_WRITE},
     "ordering": frozenset(
         {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
-        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CHANNELS_READ}
+        | {p.FULFILMENT_READ, p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.CHANNELS_READ, p.ACCOUNT_WRITE}
         | _SELLS
     ),
-    "reader": _READS,
+    "approver": frozenset(
+        {p.ORGANIZATIONS_READ, p.CATALOG_READ, p.PRICES_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ}
+        | {p.EVENTS_READ, p.CUSTOM_FIELDS_READ, p.APPROVAL_RULES_READ, p.ORDERS_APPROVE, p.ACCOUNT_WRITE}
+    ),
+    "reader": _READS | {p.ACCOUNT_WRITE},
     "fulfilment": frozenset(
-        {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ} | _OPERATES
+        {p.CATALOG_READ, p.ORDERS_READ, p.SUBSCRIPTIONS_READ, p.FULFILMENT_READ, p.EVENTS_READ}
+        | {p.ACCOUNT_WRITE, p.PROVIDERS_READ}
+        | _OPERATES
     ),
 }
-OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.TENANT_ADMIN})
+OPERATOR_ONLY: Final = frozenset({p.CATALOG_WRITE, p.TENANT_ADMIN, p.PROVIDERS_WRITE})
 """These reach all organisations of a tenant, so no role brings them to an organisation other than the operator's."""
 MAX_NAME = 100
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from chandlery.identity.client import TokenLifetimes
 from chandlery.kernel.actor import Actor
-from chandlery.kernel.ids import ClientId, OrganizationId, UserId
+from chandlery.kernel.ids import ClientId, OrganizationId, TenantId, UserId
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class KnownClient:
     lifetimes: TokenLifetimes
     permissions: frozenset[str]
     proof: str | None = field(default=None, repr=False)
+    name: str = ""
+    redirect_uris: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,19 @@ class KnownUser:
     id: UserId
     organizations: tuple[OrganizationId, ...]
     proof: str | None = field(default=None, repr=False)
+    second_factor: bool = False
+    """Whether a code of theirs is still to come before they are in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """The rights behind a session, as they are stored: roles by name, or as permissions."""
+
+    tenant_id: TenantId
+    user_role: str | None
+    user_permissions: Sequence[str] | None
+    client_role: str | None
+    client_permissions: Sequence[str] | None
 
 
 @dataclass(frozen=True, slots=True)

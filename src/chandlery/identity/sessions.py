@@ -29,12 +29,13 @@ from chandlery.identity.errors import (
     RefreshTokenReused,
     RefreshTokenWrong,
     ScopeUnknown,
+    SecondFactorNeeded,
     SignInLocked,
     TokenInvalid,
 )
 from chandlery.identity.gate import CLIENT_SECRET, REFRESH_TOKEN, Gate
 from chandlery.identity.roles import resolve
-from chandlery.identity.session import Issued, KnownClient, KnownUser
+from chandlery.identity.session import Issued, KnownClient, KnownUser, Rights
 from chandlery.identity.tokens import Access
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Problem
@@ -92,6 +93,17 @@ async def authenticate_client(gate: Gate, client_id: str, secret: str | None) ->
     matches = [hmac.compare_digest(mac, live) for live in client.macs]
     if not client.is_public and not any(matches):
         raise ClientCredentialsWrong
+    return _known(client, None if client.is_public else mac.hex())
+
+
+async def find_known_client(gate: Gate, client_id: str) -> KnownClient | None:
+    """A client by its id alone, as it stands in a link: it has shown nothing."""
+    found = parse_id(client_id)
+    client = await gate.engine.look_up(store.find_client(found)) if found else None
+    return None if client is None else _known(client, None)
+
+
+def _known(client: store.StoredClient, proof: str | None) -> KnownClient:
     return KnownClient(
         client.id,
         client.organization_id,
@@ -100,12 +112,27 @@ async def authenticate_client(gate: Gate, client_id: str, secret: str | None) ->
         client.is_public,
         client.lifetimes,
         resolve(client.role, client.permissions, client.organization_id, client.tenant_id),
-        None if client.is_public else mac.hex(),
+        proof,
+        client.name,
+        client.redirect_uris,
     )
 
 
 async def sign_in_user(gate: Gate, command: SignIn) -> KnownUser:
-    """Unknown names and wrong passwords answer alike, take as long, and are locked out alike."""
+    """By password alone, so not for those who have a second factor: it would be none if it could be left out."""
+    known = await check_password(gate, command)
+    if known.second_factor:
+        raise SecondFactorNeeded
+    if not known.organizations:
+        raise CredentialsWrong
+    return known
+
+
+async def check_password(gate: Gate, command: SignIn) -> KnownUser:
+    """The first step. Unknown names and wrong passwords answer alike, take as long, and are locked out alike.
+
+    They may belong nowhere yet: somebody who accepts an invitation does not.
+    """
     login = command.login.strip()[:300]
     if "\0" in login:
         raise CredentialsWrong
@@ -124,21 +151,19 @@ async def _check_password(gate: Gate, query: Query[store.StoredLogin], password:
     found = await engine.look_up(query)
     now = engine.clock.now()
     if found.locked_until is not None and found.locked_until > now:
-        raise _locked((found.locked_until - now).total_seconds())
+        raise locked_for((found.locked_until - now).total_seconds())
     if not await gate.passwords.verify(found.password_hash, password):
         locked_until = await engine.look_up(store.count_failure(found.key, now))
-        raise CredentialsWrong if locked_until is None else _locked((locked_until - now).total_seconds())
+        raise CredentialsWrong if locked_until is None else locked_for((locked_until - now).total_seconds())
     assert found.user_id is not None
     assert found.password_hash is not None
     renewed = await gate.passwords.renewed(found.password_hash, password)
     if found.failures or renewed:
         await engine.look_up(store.note_sign_in(found, renewed))
-    if not found.organizations:
-        raise CredentialsWrong
-    return KnownUser(found.user_id, found.organizations, renewed or found.password_hash)
+    return KnownUser(found.user_id, found.organizations, renewed or found.password_hash, found.second_factor)
 
 
-def _locked(seconds: float) -> SignInLocked:
+def locked_for(seconds: float) -> SignInLocked:
     locked = SignInLocked()
     locked.retry_after_seconds = max(1, round(seconds))
     return locked
@@ -162,7 +187,7 @@ async def issue_session(gate: Gate, command: IssueSession) -> Issued:
         client_id=client.id if client else None,
         surface=client.surface if client else command.surface,
         scope=command.scope,
-        seconds=_session_seconds(lifetimes, refresh is not None),
+        seconds=session_seconds(lifetimes, refresh is not None),
         proof=known.proof if known else None,
         refresh_mac=refresh.mac if refresh else None,
     )
@@ -172,7 +197,7 @@ async def issue_session(gate: Gate, command: IssueSession) -> Issued:
     actor = Actor(
         tenant_id=rights.tenant_id,
         organization_id=organization_id,
-        permissions=_permissions(rights, new.user_id, organization_id, command.scope),
+        permissions=permissions_held(rights, new.user_id, organization_id, command.scope),
         surface=new.surface,
         session_id=new.id,
         epoch=1,
@@ -191,13 +216,13 @@ async def refresh_session(gate: Gate, command: RefreshSession) -> Issued:
             gate.master.mac(REFRESH_TOKEN, command.refresh_token),
             client.id,
             successor.mac,
-            _session_seconds(client.lifetimes, True),
+            session_seconds(client.lifetimes, True),
             gate.engine.clock.now(),
         )
     )
     if rotated.outcome != "fresh":
         raise RefreshTokenReused if rotated.outcome == "reused" else RefreshTokenWrong
-    held = _permissions(rotated.rights, rotated.user_id, rotated.organization_id, rotated.scope)
+    held = permissions_held(rotated.rights, rotated.user_id, rotated.organization_id, rotated.scope)
     actor = Actor(
         tenant_id=rotated.rights.tenant_id,
         organization_id=rotated.organization_id,
@@ -241,8 +266,10 @@ def require_grant(client: KnownClient, grant: str) -> None:
 
 
 async def sweep_identity(engine: Engine) -> None:
-    """Periodic: forget sessions, failures and keys that have long expired."""
+    """Periodic: forget sessions, failures, codes, letters' tokens and keys that have long expired."""
     while await engine.look_up(store.sweep(SWEEP_LIMIT)) == SWEEP_LIMIT:
+        pass
+    while await engine.look_up(store.sweep_sign_in(engine.clock.now(), SWEEP_LIMIT)) == SWEEP_LIMIT:
         pass
 
 
@@ -257,13 +284,13 @@ def _acts_for(command: IssueSession) -> OrganizationId:
     return chosen
 
 
-def _session_seconds(lifetimes: TokenLifetimes, with_refresh: bool) -> int:
+def session_seconds(lifetimes: TokenLifetimes, with_refresh: bool) -> int:
     longest = max(lifetimes.access_seconds, lifetimes.refresh_seconds if with_refresh else 0)
     return longest + _SLACK_SECONDS
 
 
-def _permissions(
-    rights: store.Rights,
+def permissions_held(
+    rights: Rights,
     user_id: UserId | None,
     organization_id: OrganizationId,
     scope: frozenset[str] | None,

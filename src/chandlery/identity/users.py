@@ -8,11 +8,14 @@ about memberships; the rest is the person's own.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from chandlery.engine.statements import Query
 from chandlery.engine.unit_of_work import Reader, Unit
 from chandlery.identity import permissions
 from chandlery.identity._store import organizations as organization_store
 from chandlery.identity._store import users as store
+from chandlery.identity._store.users import erase, held_on
 from chandlery.identity.errors import UserBelongsElsewhere
 from chandlery.identity.passwords import HashedPassword
 from chandlery.identity.role import RoleRef
@@ -22,6 +25,23 @@ from chandlery.kernel.actor import Actor
 from chandlery.kernel.events import Event
 from chandlery.kernel.ids import MembershipId, OrganizationId, UserId, new_id
 from chandlery.kernel.page import Page, PageRequest, page_of
+
+__all__ = [
+    "AddUser",
+    "FindUsers",
+    "RenameUser",
+    "User",
+    "add_user",
+    "end_person",
+    "erase",
+    "find_users",
+    "get_user",
+    "held_on",
+    "remove_user",
+    "rename_user",
+]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +107,26 @@ async def rename_user(unit: Unit, actor: Actor, command: RenameUser) -> User:
 async def remove_user(unit: Unit, actor: Actor, user_id: UserId) -> User:
     """Out at once and everywhere; somebody who also belongs to organisations out of sight loses memberships only."""
     actor.require(permissions.USERS_WRITE)
+    user, owner = await end_person(unit, actor, user_id, store.user_for_change(user_id))
+    unit.write(*store.remove_user(user_id))
+    unit.emit(Event("user.removed", user.id, owner))
+    return user
+
+
+async def end_person(unit: Unit, actor: Actor, user_id: UserId, known: Query[T]) -> tuple[T, OrganizationId]:
+    """Everything they are signed in to ends; who `known` says they are, and where they belonged."""
     unit.write(
         store.end_sessions_of_user(user_id)
     )  # its lock first: who is signing in holds the person's row
-    user, elsewhere, memberships = await unit.fetch(
-        store.user_for_change(user_id), store.belongs_elsewhere(user_id), store.memberships_of(user_id)
+    found, elsewhere, memberships = await unit.fetch(
+        known, store.belongs_elsewhere(user_id), store.memberships_of(user_id)
     )
     if elsewhere:
         raise UserBelongsElsewhere
     for membership, custom in memberships:
         role = membership.role if isinstance(membership.role, str) else None
         refuse_more_than_held(actor, resolve(role, custom, membership.organization_id, actor.tenant_id))
-    unit.write(*store.remove_user(user_id))
-    owner = memberships[0][0].organization_id if memberships else actor.organization_id
-    unit.emit(Event("user.removed", user.id, owner))
-    return user
+    return found, memberships[0][0].organization_id if memberships else actor.organization_id
 
 
 async def get_user(reader: Reader, actor: Actor, user_id: UserId) -> User:

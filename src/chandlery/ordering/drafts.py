@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from typing import Any
 
 from chandlery.catalog.offers import Offers, PlanRef, offers
@@ -15,18 +14,32 @@ from chandlery.identity.organizations import Organization, organization_query
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import Problem
 from chandlery.kernel.events import Event
-from chandlery.kernel.ids import ChannelId, LineId, OrderId, OrganizationId, new_id
-from chandlery.kernel.money import CurrencyUnknown, is_currency
+from chandlery.kernel.ids import LineId, OrderId, new_id
+from chandlery.kernel.money import is_currency
 from chandlery.ordering import events
 from chandlery.ordering._store import lists
 from chandlery.ordering._store import orders as store
+from chandlery.ordering._store.terms import terms_of, terms_of_order
 from chandlery.ordering.attributes import attribute_problems, merged
+from chandlery.ordering.custom_field import CustomFields, Noun, with_values
 from chandlery.ordering.errors import CustomerInactive, DraftFull, OrderInvalid
+from chandlery.ordering.header import (
+    DEFAULT_CURRENCY,
+    DRAFT_LIFETIME,
+    OpenDraft,
+    channel_problems,
+    header_problems,
+    own_currency,
+    po_number_problems,
+)
 from chandlery.ordering.line import Line
 from chandlery.ordering.offered import LineRequest, can_be_looked_up, new_lines, offered_again
 from chandlery.ordering.order import MAX_LINES, Order
+from chandlery.ordering.terms import Terms
 
 __all__ = [
+    "DEFAULT_CURRENCY",
+    "DRAFT_LIFETIME",
     "AddLine",
     "ChangeDraft",
     "ChangeLine",
@@ -43,26 +56,6 @@ __all__ = [
     "open_draft",
 ]
 
-DRAFT_LIFETIME = timedelta(days=7)
-MAX_LIFETIME = timedelta(days=3660)
-MAX_PO_NUMBER = 100
-DEFAULT_CURRENCY = "USD"
-
-
-@dataclass(frozen=True, slots=True)
-class OpenDraft:
-    """A draft for `customer_id`. No currency: the customer's own, else US dollars. No lifetime: it never expires. No
-    channel: the seller's default one.
-    """
-
-    customer_id: OrganizationId
-    currency: str | None = None
-    po_number: str | None = None
-    lines: Sequence[LineRequest] = ()
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    expires_after: timedelta | None = DRAFT_LIFETIME
-    channel_id: ChannelId | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class AddLine:
@@ -71,17 +64,19 @@ class AddLine:
     quantity: int = 1
     characteristics: Mapping[str, Any] = field(default_factory=dict)
     expected_version: int | None = None
+    custom_fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeLine:
-    """What is None stays; characteristics are replaced as a whole."""
+    """What is None stays; characteristics are replaced as a whole, custom fields by name (None takes one away)."""
 
     order_id: OrderId
     line_id: LineId
     quantity: int | None = None
     characteristics: Mapping[str, Any] | None = None
     expected_version: int | None = None
+    custom_fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,12 +88,16 @@ class DropLine:
 
 @dataclass(frozen=True, slots=True)
 class ChangeDraft:
-    """What is None stays; an empty PO number removes it. Attributes are replaced by namespace, an empty one goes."""
+    """What is None stays; an empty PO number removes it. Attributes are replaced by namespace, an empty one goes.
+
+    Custom fields are replaced by name; None takes one away.
+    """
 
     order_id: OrderId
     po_number: str | None = None
     attributes: Mapping[str, Any] | None = None
     expected_version: int | None = None
+    custom_fields: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,18 +109,19 @@ class DeleteDraft:
 async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
     """A new draft, with any number of lines at once."""
     actor.require(permissions.ORDERS_WRITE)
-    problems = _header_problems(command)
+    problems = header_problems(command)
     if len(command.lines) > MAX_LINES or not is_currency(command.currency or DEFAULT_CURRENCY):
         raise OrderInvalid(*problems)  # no line of these could be looked up
-    about = organization_query(command.customer_id), store.next_serial()
-    if command.channel_id is None:
-        customer, serial = await unit.fetch(*about)
-    else:
-        customer, serial, channel = await unit.fetch(*about, channel_if_seen(command.channel_id))
-        problems += _channel_problems(channel, customer)
+    customer, serial, terms, channel = await _about(unit, command)
+    fields = CustomFields() if terms is None else terms.fields
+    if terms is not None:
+        problems += fields.problems_with("order", command.custom_fields, unit.path, "custom_fields")
+    if command.channel_id is not None:
+        problems += channel_problems(channel, customer)
     if customer.kind == "supplier":
         problems.append(Problem("customer_id", "A supplier buys nothing here; name a customer.", "unfit"))
-    require_active(customer)
+    if customer.status != "active":
+        raise CustomerInactive(given=customer.name)
     order = Order(
         id=OrderId(new_id()),
         number=f"SO{serial}",
@@ -129,13 +129,17 @@ async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
         customer_id=customer.id,
         seller_id=customer.parent_id,
         placed_by=actor.organization_id,
-        currency=command.currency or _own_currency(customer),
+        currency=command.currency or own_currency(customer),
         created_at=unit.now,
         po_number=command.po_number or None,
         attributes=merged({}, command.attributes),
+        custom_fields=with_values({}, command.custom_fields),
         channel_id=command.channel_id,
     )
-    lines = await _new_lines(unit, order, command.lines, "lines.", problems)
+    places = [f"lines.{index}" for index in range(len(command.lines))]
+    for request, place in zip(command.lines, places, strict=True):
+        problems += fields.problems_with("line", request.custom_fields, unit.path, f"{place}.custom_fields")
+    lines = await _new_lines(unit, order, command.lines, places, problems)
     expires_at = None if command.expires_after is None else unit.now + command.expires_after
     order = replace(order, expires_at=expires_at, lines=tuple(lines))
     unit.write(store.insert_order(order))
@@ -150,26 +154,27 @@ async def open_draft(unit: Unit, actor: Actor, command: OpenDraft) -> Order:
 async def add_line(unit: Unit, actor: Actor, command: AddLine) -> Order:
     """The draft with one more line, its last."""
     actor.require(permissions.ORDERS_WRITE)
-    order = await _open_for_change(unit, command.order_id, command.expected_version)
+    order, problems = await _open_with_fields(unit, command, "line")
     if len(order.lines) >= MAX_LINES:
         raise DraftFull(given=order.number)
-    request = LineRequest(command.ref, command.quantity, command.characteristics)
-    (line,) = await _new_lines(unit, order, (request,))
+    request = LineRequest(command.ref, command.quantity, command.characteristics, command.custom_fields)
+    (line,) = await _new_lines(unit, order, (request,), ("",), problems)
     return _saved(unit, order.with_line(line), line, "line_added").seen_by(actor)
 
 
 async def change_line(unit: Unit, actor: Actor, command: ChangeLine) -> Order:
     """The draft with another quantity or other characteristics in a line, at the price of this moment."""
     actor.require(permissions.ORDERS_WRITE)
-    order = await _open_for_change(unit, command.order_id, command.expected_version)
+    order, problems = await _open_with_fields(unit, command, "line")
     line = order.line(command.line_id)
     asked = replace(
         line,
         quantity=line.quantity if command.quantity is None else command.quantity,
         characteristics=line.characteristics if command.characteristics is None else command.characteristics,
+        custom_fields=with_values(line.custom_fields, command.custom_fields or {}),
     )
     offered = await unit.fetch(offers(order.customer_id, [PlanRef(line.plan_id)], order.currency))
-    (changed,) = offered_again(offered, (asked,), ("",))
+    (changed,) = offered_again(offered, (asked,), ("",), problems)
     return _saved(unit, order.with_line(changed), changed, "line_changed").seen_by(actor)
 
 
@@ -187,16 +192,21 @@ async def drop_line(unit: Unit, actor: Actor, command: DropLine) -> Order:
 async def change_draft(unit: Unit, actor: Actor, command: ChangeDraft) -> Order:
     """The draft with another header."""
     actor.require(permissions.ORDERS_WRITE)
-    problems = _po_number_problems(command.po_number) + attribute_problems(command.attributes or {})
+    problems = po_number_problems(command.po_number) + attribute_problems(command.attributes or {})
     if problems:
         raise OrderInvalid(*problems)
-    order = await _open_for_change(unit, command.order_id, command.expected_version)
+    order, wrong = await _open_with_fields(unit, command, "order")
     attributes = merged(order.attributes, command.attributes or {})
-    if problems := attribute_problems(attributes):
+    problems = attribute_problems(attributes) + wrong
+    if problems:
         raise OrderInvalid(*problems)
     po_number = order.po_number if command.po_number is None else command.po_number or None
-    given = {"po_number": command.po_number, "attributes": command.attributes}
-    order = order.headed(po_number, attributes)
+    given = {
+        "po_number": command.po_number,
+        "attributes": command.attributes,
+        "custom_fields": command.custom_fields,
+    }
+    order = order.headed(po_number, attributes, with_values(order.custom_fields, command.custom_fields or {}))
     unit.write(store.save_order(order))
     unit.emit(
         events.happened(order, "changed", fields=[name for name, value in given.items() if value is not None])
@@ -233,9 +243,18 @@ def discard(unit: Unit, draft: Order) -> None:
     unit.emit(events.happened(draft, "deleted", number=draft.number))
 
 
-def require_active(customer: Organization) -> None:
-    if customer.status != "active":
-        raise CustomerInactive(given=customer.name)
+async def _about(unit: Unit, command: OpenDraft) -> tuple[Organization, int, Terms | None, Channel | None]:
+    """What a new draft has to know, in one round trip: of terms and channels only where it names any."""
+    wanted = organization_query(command.customer_id), store.next_serial()
+    terms, channel_id = terms_of(command.customer_id), command.channel_id
+    if channel_id is not None and command.sets_fields:
+        return await unit.fetch(*wanted, terms, channel_if_seen(channel_id))
+    if channel_id is not None:
+        customer, serial, channel = await unit.fetch(*wanted, channel_if_seen(channel_id))
+        return customer, serial, None, channel
+    if command.sets_fields:
+        return (*await unit.fetch(*wanted, terms), None)
+    return (*await unit.fetch(*wanted), None, None)
 
 
 async def _open_for_change(unit: Unit, order_id: OrderId, expected_version: int | None) -> Order:
@@ -243,14 +262,27 @@ async def _open_for_change(unit: Unit, order_id: OrderId, expected_version: int 
     return order.open_for_change(unit.now).at_version(expected_version)
 
 
+async def _open_with_fields(
+    unit: Unit, command: AddLine | ChangeLine | ChangeDraft, noun: Noun
+) -> tuple[Order, list[Problem]]:
+    """The draft, and what is wrong with the custom fields given; their definitions are fetched only for those."""
+    order_id, given = command.order_id, command.custom_fields
+    if not given:
+        return await _open_for_change(unit, order_id, command.expected_version), []
+    _, order, terms = await unit.fetch(
+        store.lock_order(order_id), store.order_query(order_id), terms_of_order(order_id)
+    )
+    order.open_for_change(unit.now).at_version(command.expected_version)
+    return order, terms.fields.problems_with(noun, given, unit.path, "custom_fields")
+
+
 async def _new_lines(
     unit: Unit,
     order: Order,
     requests: Sequence[LineRequest],
-    below: str | None = None,
-    problems: Sequence[Problem] = (),
+    places: Sequence[str],
+    problems: Sequence[Problem],
 ) -> list[Line]:
-    places = ["" if below is None else f"{below}{index}" for index in range(len(requests))]
     refs = [request.ref for request in requests if can_be_looked_up(request)]
     query = offers(order.customer_id, refs, order.currency)
     offered = await unit.fetch(query) if requests else Offers(order.customer_id, order.currency)
@@ -261,38 +293,3 @@ def _saved(unit: Unit, order: Order, line: Line, what: str) -> Order:
     unit.write(store.save_order(order, (line,)), store.set_prices(order.id, (line,)))
     unit.emit(events.of_line(order, what, line))
     return order
-
-
-def _header_problems(command: OpenDraft) -> list[Problem]:
-    problems = _po_number_problems(command.po_number) + attribute_problems(command.attributes)
-    if command.currency is not None and not is_currency(command.currency):
-        problems.append(Problem("currency", CurrencyUnknown.message(), CurrencyUnknown.code()))
-    lifetime = command.expires_after
-    if lifetime is not None and not timedelta(0) < lifetime <= MAX_LIFETIME:
-        message = "Let a draft expire within the next ten years."
-        problems.append(Problem("expires_after", message, "out_of_range"))
-    if len(command.lines) > MAX_LINES:
-        problems.append(Problem("lines", f"A draft holds {MAX_LINES} lines at most.", "too_many"))
-    return problems
-
-
-def _channel_problems(channel: Channel | None, customer: Organization) -> list[Problem]:
-    if channel is None or channel.organization_id != customer.parent_id:
-        return [
-            Problem("channel_id", "The customer's seller has no such channel; list its channels.", "unknown")
-        ]
-    if channel.status != "active":
-        return [Problem("channel_id", "This channel is closed; choose another.", "closed")]
-    return []
-
-
-def _po_number_problems(po_number: str | None) -> list[Problem]:
-    if not po_number or (po_number.isprintable() and len(po_number) <= MAX_PO_NUMBER):
-        return []
-    message = f"Give a PO number of at most {MAX_PO_NUMBER} printable characters."
-    return [Problem("po_number", message, "text")]
-
-
-def _own_currency(customer: Organization) -> str:
-    own = customer.attributes.get("currency")
-    return own if isinstance(own, str) and is_currency(own) else DEFAULT_CURRENCY

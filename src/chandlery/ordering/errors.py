@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chandlery.kernel.errors import Conflict, Invalid, NotFound
+from chandlery.kernel.errors import Conflict, Forbidden, Invalid, NotFound
 
 
 class OrderUnknown(NotFound):
@@ -43,3 +43,47 @@ class LinesUnderWay(Conflict):
 
 class LineNotReady(Conflict):
     """A line cannot go from its present state to that one; read the order again."""
+
+
+class OrderNotWaiting(Conflict):
+    """Nobody is asked to decide about this order; read it again for its status."""
+
+
+class NotYoursToDecide(Forbidden):
+    """Somebody else is asked to decide about this order; its pending step says who."""
+
+
+class OwnOrder(Forbidden):
+    """Nobody approves what they ordered themselves; have another approver decide."""
+
+
+class OrderNotDeclined(Conflict):
+    """Only a declined order can be made a draft again; copy this one instead."""
+
+
+class ReasonMissing(Invalid):
+    """A refusal needs its reason, so that whoever ordered knows what to change."""
+
+
+class CustomFieldUnknown(NotFound):
+    """There is no such custom field of yours or of those below you; list your custom fields."""
+
+
+class CustomFieldInvalid(Invalid):
+    """This custom field cannot be defined like this; see the problems listed."""
+
+
+class CustomFieldTaken(Conflict):
+    """A custom field of this name is in force, your own or that of an organisation above; choose another name."""
+
+
+class ApprovalRuleUnknown(NotFound):
+    """There is no such approval rule of yours; list your approval rules."""
+
+
+class ApprovalRuleInvalid(Invalid):
+    """This approval rule cannot be set like this; see the problems listed."""
+
+
+class NoteInvalid(Invalid):
+    """This note cannot be kept; see the problems listed."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from chandlery.kernel.clock import rfc3339
 from chandlery.kernel.events import Event
+from chandlery.ordering.approval import StepKind
 from chandlery.ordering.line import Line
 from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, OrderStatus
@@ -32,6 +33,32 @@ _ORDER_BECAME = {
 
 def happened(order: Order, what: str, **data: Any) -> Event:
     return Event(f"order.{what}", order.id, order.customer_id, data)
+
+
+def submitted(order: Order) -> Event:
+    """From here on its lines are fulfilled, however it came here."""
+    return happened(order, "submitted", number=order.number, lines=len(order.lines))
+
+
+def of_waiting(order: Order) -> list[Event]:
+    """Who is asked to decide next about an order that waits. With money, nobody but the two parties is told whose."""
+    step = order.approval and order.approval.pending
+    if not step:
+        return []
+    if step.kind is StepKind.PAYMENT:
+        return [happened(order, "held", number=order.number, kind="payment", waiting_for="operator")]
+    asked = step.asked
+    return [
+        happened(
+            order,
+            "approval_requested",
+            number=order.number,
+            step=asked.name,
+            organization_id=str(asked.organization_id),
+            roles=list(asked.roles),
+            user_ids=[str(user_id) for user_id in asked.user_ids],
+        )
+    ]
 
 
 def of_line(order: Order, what: str, line: Line) -> Event:

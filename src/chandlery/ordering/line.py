@@ -62,6 +62,7 @@ class Line:
     due: datetime | None = None
     subscription_id: SubscriptionId | None = None
     supplier_id: OrganizationId | None = None
+    custom_fields: Mapping[str, Any] = field(default_factory=dict)
     prices: tuple[LinePrice, ...] = ()
 
     def price(self, viewer: OrganizationId) -> LinePrice | None:

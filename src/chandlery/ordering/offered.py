@@ -16,6 +16,7 @@ from chandlery.kernel.errors import Invalid, Problem
 from chandlery.kernel.ids import LineId, OrderId, new_id
 from chandlery.kernel.money import AmountOutOfRange
 from chandlery.ordering.attributes import bag_problem
+from chandlery.ordering.custom_field import with_values
 from chandlery.ordering.errors import OrderInvalid
 from chandlery.ordering.line import Line, LinePrice
 from chandlery.ordering.order import Order
@@ -31,6 +32,7 @@ class LineRequest:
     ref: PlanRef
     quantity: int = 1
     characteristics: Mapping[str, Any] = field(default_factory=dict)
+    custom_fields: Mapping[str, Any] = field(default_factory=dict)
 
 
 def can_be_looked_up(request: LineRequest) -> bool:
@@ -50,7 +52,7 @@ def new_lines(
     def take(asked: tuple[int, LineRequest], place: str) -> Line:
         position, request = asked
         if not can_be_looked_up(request):
-            raise SkuUnknown(_below(place, "sku"))
+            raise SkuUnknown(below(place, "sku"))
         offer = offers.pick(request.ref, place)
         return _priced(_line(order.id, position, offer, request), offer, place)
 
@@ -73,7 +75,7 @@ def addon_problems(offers: Offers, lines: Sequence[Line], places: Iterable[str])
     plans = {plan.id: plan for plan in offers.plans}
     ordered = {line.plan_id for line in lines}
     found = (
-        plans[line.plan_id].addon_problem(ordered, _below(place, "plan_id"))
+        plans[line.plan_id].addon_problem(ordered, below(place, "plan_id"))
         for line, place in zip(lines, places, strict=True)
         if line.plan_id in plans
     )
@@ -101,13 +103,13 @@ def _all_or_problems(
 def _priced(line: Line, offer: Offer, place: str) -> Line:
     problems = offer.check(line.quantity, line.characteristics, place)
     if unfit := bag_problem(line.characteristics):
-        problems.append(Problem(_below(place, "characteristics"), unfit, "unfit"))
+        problems.append(Problem(below(place, "characteristics"), unfit, "unfit"))
     if problems:
         raise OrderInvalid(*problems)
     try:
         return replace(line, prices=_prices(offer.quote(line.quantity)))
     except AmountOutOfRange as error:
-        problem = Problem(_below(place, "quantity"), AmountOutOfRange.message(), AmountOutOfRange.code())
+        problem = Problem(below(place, "quantity"), AmountOutOfRange.message(), AmountOutOfRange.code())
         raise OrderInvalid(problem) from error
 
 
@@ -137,8 +139,9 @@ def _line(order_id: OrderId, position: int, offer: Offer, request: LineRequest) 
         billing_cycle=plan.billing_cycle,
         charge=plan.charge,
         characteristics=request.characteristics,
+        custom_fields=with_values({}, request.custom_fields),
     )
 
 
-def _below(place: str, name: str) -> str:
+def below(place: str, name: str) -> str:
     return f"{place}.{name}" if place else name

@@ -14,12 +14,15 @@ from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import VersionStale
 from chandlery.kernel.ids import ChannelId, LineId, OrderId, OrganizationId
 from chandlery.kernel.money import Money, total
+from chandlery.ordering.approval import Approval
 from chandlery.ordering.errors import (
     DraftExpired,
     LinesUnderWay,
     LineUnknown,
     OrderFinished,
+    OrderNotDeclined,
     OrderNotDraft,
+    OrderNotWaiting,
 )
 from chandlery.ordering.line import Line
 from chandlery.ordering.status import FINISHED, ORDER_MOVES, UNDER_WAY, LineStatus, OrderStatus, derive_status
@@ -54,6 +57,8 @@ class Order:
     submitted_at: datetime | None = None
     completed_at: datetime | None = None
     version: int = 1
+    custom_fields: Mapping[str, Any] = field(default_factory=dict)
+    approval: Approval | None = None
     channel_id: ChannelId | None = None
     """None: the seller's default channel."""
     lines: tuple[Line, ...] = ()
@@ -108,16 +113,44 @@ class Order:
         dropped = self.line(line_id)
         return self._next(lines=tuple(line for line in self.lines if line is not dropped))
 
-    def headed(self, po_number: str | None, attributes: Mapping[str, Any]) -> Order:
-        return self._next(po_number=po_number, attributes=attributes)
+    def headed(
+        self, po_number: str | None, attributes: Mapping[str, Any], custom_fields: Mapping[str, Any]
+    ) -> Order:
+        return self._next(po_number=po_number, attributes=attributes, custom_fields=custom_fields)
 
-    def submit(self, now: datetime, lines: Sequence[Line]) -> Order:
+    def wait(self, lines: Sequence[Line], approval: Approval) -> Order:
+        """The order at its final prices, not placed before somebody has decided."""
+        return self._become(
+            OrderStatus.AWAITING_APPROVAL, lines=tuple(lines), approval=approval, expires_at=None
+        )
+
+    @property
+    def waiting(self) -> Approval:
+        """How far its approval has come, if it waits for one."""
+        if self.status is not OrderStatus.AWAITING_APPROVAL or self.approval is None:
+            raise OrderNotWaiting(given=self.status, status=self.status)
+        return self.approval
+
+    def still_waiting(self, approval: Approval) -> Order:
+        return self._next(approval=approval)
+
+    def decline(self, approval: Approval) -> Order:
+        return self._become(OrderStatus.DECLINED, approval=approval)
+
+    def reopen(self) -> Order:
+        """A declined order as a draft again, which whoever ordered changes and checks out anew."""
+        if self.status is not OrderStatus.DECLINED:
+            raise OrderNotDeclined(given=self.status, status=self.status)
+        return self._become(OrderStatus.DRAFT, approval=None)
+
+    def submit(self, now: datetime, lines: Sequence[Line], approval: Approval | None = None) -> Order:
         """The order as placed, with these lines at their final prices; from here on it is never deleted."""
         return self._become(
             OrderStatus.SUBMITTED,
             lines=tuple(line.submit() for line in lines),
             submitted_at=now,
             expires_at=None,
+            approval=approval,
         )
 
     def cancel(self, now: datetime, reason: str | None = None) -> Order:

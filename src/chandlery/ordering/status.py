@@ -3,7 +3,7 @@
     draft ──> submitted ──> in_progress ──> completed
       │           │              │
       │           └──> needs_attention <──> in_progress        a line was refused, failed or is unknown
-      └──> awaiting_approval ──> submitted | declined
+      └──> awaiting_approval ──> submitted | declined ──> draft     somebody has to approve it, or to pay first
 
 Nobody sets the status of a submitted order: `derive_status` reads it off its lines.
 """
@@ -66,7 +66,7 @@ ORDER_MOVES: Mapping[OrderStatus, frozenset[OrderStatus]] = {
         {OrderStatus.IN_PROGRESS, OrderStatus.COMPLETED, OrderStatus.CANCELLED}
     ),
     OrderStatus.COMPLETED: frozenset(),
-    OrderStatus.DECLINED: frozenset(),
+    OrderStatus.DECLINED: frozenset({OrderStatus.DRAFT, OrderStatus.CANCELLED}),
     OrderStatus.CANCELLED: frozenset(),
 }
 
@@ -81,7 +81,7 @@ _ANSWERS = frozenset(
 )
 
 LINE_MOVES: Mapping[LineStatus, frozenset[LineStatus]] = {
-    LineStatus.DRAFT: frozenset({LineStatus.SUBMITTED}),
+    LineStatus.DRAFT: frozenset({LineStatus.SUBMITTED, LineStatus.CANCELLED}),
     LineStatus.SUBMITTED: frozenset(
         {LineStatus.IN_PROGRESS, LineStatus.REFUSED, LineStatus.FAILED, LineStatus.CANCELLED}
     ),
@@ -98,7 +98,7 @@ UNDER_WAY = frozenset({LineStatus.IN_PROGRESS, LineStatus.ACCEPTED, LineStatus.U
 """The vendor has it, or may have it: cancelling here would not cancel it there."""
 
 TROUBLED = frozenset({LineStatus.REFUSED, LineStatus.FAILED, LineStatus.UNKNOWN})
-FINISHED = frozenset({OrderStatus.COMPLETED, OrderStatus.DECLINED, OrderStatus.CANCELLED})
+FINISHED = frozenset({OrderStatus.COMPLETED, OrderStatus.CANCELLED})
 
 
 def derive_status(lines: Collection[LineStatus]) -> OrderStatus:

@@ -12,7 +12,7 @@ from chandlery.ordering.queries import tenants_with_expired_drafts
 
 BATCH = 100
 BATCHES_PER_TENANT = 10
-TENANTS_AT_ONCE = 100
+TENANTS_AT_ONCE = 1_000
 
 
 async def expire_drafts(engine: Engine) -> None:

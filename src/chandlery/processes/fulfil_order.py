@@ -27,6 +27,8 @@ from chandlery.fulfilment.port import Outcome, Request, Unknown
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.provisioning import Begin, Provisioning, State, Step
 from chandlery.fulfilment.retries import RetryPolicy
+from chandlery.fulfilment.setup import ProviderSetup
+from chandlery.fulfilment.turns import Turns
 from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.ids import LineId, OrderId, ProvisioningId, TenantId
 from chandlery.ordering import progress
@@ -59,7 +61,8 @@ async def fulfil_order(engine: Engine, providers: Providers, tenant_id: TenantId
     actor = system(tenant_id, TASK)
     reply: Reply | None = None
     while True:
-        step = await engine.perform(actor, advance, Advance(order_id, providers.policy, reply))
+        command = Advance(order_id, providers.policy, frozenset(providers.by_name), reply)
+        step = await engine.perform(actor, advance, command)
         if step.value is None:
             return
         reply = await _make(providers, step.value)
@@ -73,6 +76,8 @@ class Call:
     provisioning: Provisioning
     request: Request | None
     """None: only ask."""
+    setup: ProviderSetup | None
+    """None for a provider that is built in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,27 +87,32 @@ class Reply:
     provisioning_id: ProvisioningId
     attempt: int
     outcome: Outcome | None
+    asked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Advance:
+    """`unlimited` names the providers that nobody has to ask for a turn: those that are built in."""
+
     order_id: OrderId
     policy: RetryPolicy
+    unlimited: frozenset[str]
     reply: Reply | None = None
 
 
 async def _make(providers: Providers, call: Call) -> Reply:
     found = call.provisioning
     outcome: Outcome | None
+    at = providers if call.setup is None else providers.with_setup(call.setup)
     try:
         if call.request is not None:
-            outcome = await providers.send(found.provider, found.action, call.request)
+            outcome = await at.send(found.provider, found.action, call.request)
         else:
-            outcome = await providers.ask(found.provider, call.account, found.reference)
+            outcome = await at.ask(found.provider, call.account, found.reference)
     except Exception as error:  # edge: a provider is foreign code; its line waits, the others go on
         log.warning("provider_raised", provider=found.provider, line_id=found.reference, exc_info=error)
         outcome = Unknown(f"The call to the vendor broke off ({type(error).__name__}).")
-    return Reply(found.id, found.attempts, outcome)
+    return Reply(found.id, found.attempts, outcome, asked=call.request is None)
 
 
 async def advance(unit: Unit, actor: Actor, command: Advance) -> Call | None:
@@ -110,7 +120,8 @@ async def advance(unit: Unit, actor: Actor, command: Advance) -> Call | None:
     _, order, known = await unit.fetch(
         *progress.to_advance(command.order_id), attempts.of_order(command.order_id)
     )
-    story = _Story(unit, actor, command.policy, order, known)
+    turns = Turns(unit, order.id, command.unlimited)
+    story = _Story(unit, actor, command.policy, order, known, turns)
     if command.reply is not None:
         await story.take(command.reply)
     call = await story.next_call()
@@ -127,6 +138,7 @@ class _Story:
     policy: RetryPolicy
     order: Order
     known: dict[LineId, Provisioning]
+    turns: Turns
     steps: dict[LineId, LineProgress] = field(default_factory=dict)
     changed: set[LineId] = field(default_factory=set)
 
@@ -135,30 +147,53 @@ class _Story:
         found = next((p for p in self.known.values() if p.id == reply.provisioning_id), None)
         if found is None or found.is_settled or found.attempts != reply.attempt:
             return
+        await self.turns.leave(found, reply.outcome, asked=reply.asked)
         if found.answer is not None:
             return  # a callback came while the call was under way, and knows better
+        policy = await self._policy(found.provider)
         if reply.outcome is None:
-            await self._become(found, found.never_seen(self.unit.now, self.policy))
+            await self._become(found, found.never_seen(self.unit.now, policy))
         else:
-            await self._become(found, found.answered(reply.outcome, self.unit.now, self.policy))
+            await self._become(found, found.answered(reply.outcome, self.unit.now, policy))
 
     async def next_call(self) -> Call | None:
         for line in self.order.lines:
             if line.status in (LineStatus.DRAFT, LineStatus.COMPLETED, LineStatus.CANCELLED):
                 continue
-            found = self.known.get(line.id)
-            if found is None:
-                return await self._begin(line)
-            step = found.next_step(self.unit.now)
-            if step is Step.READ_ANSWER and found.answer is not None:
-                outcome = outcome_of(found.answer)
-                found = await self._become(found, found.answered(outcome, self.unit.now, self.policy))
-                step = found.next_step(self.unit.now)
-            if step is Step.SEND:
-                return await self._send_again(line, found)
-            if step is Step.ASK:
-                return Call(self.actor.tenant_id, found, None)
+            call = await self._call_for(line)
+            if call is not None:
+                return call
         return None
+
+    async def _call_for(self, line: Line) -> Call | None:
+        found = self.known.get(line.id)
+        if found is None:
+            return await self._begin(line)
+        if found.is_settled:
+            return None
+        found = await self._called_in(found)
+        step = found.next_step(self.unit.now)
+        if step is Step.READ_ANSWER and found.answer is not None:
+            outcome = outcome_of(found.answer)
+            found = await self._become(found, found.answered(outcome, self.unit.now, self.policy))
+            step = found.next_step(self.unit.now)
+        if step not in (Step.SEND, Step.ASK):
+            return None
+        verdict = await self.turns.enter(found.provider, found.id)
+        if verdict is not None and verdict.due is not None:
+            await self._become(found, found.put_back(verdict.due, verdict.reason))
+            return None
+        setup = None if verdict is None else verdict.turnstile.setup
+        if step is Step.ASK:
+            return Call(self.actor.tenant_id, found, None, setup)
+        return await self._send_again(line, found, setup)
+
+    async def _called_in(self, found: Provisioning) -> Provisioning:
+        """A line that waits for its turn may have been called before the moment at which it was to come back."""
+        turnstile = await self.turns.at(found.provider)
+        if turnstile is None or not turnstile.waits(found.id, self.unit.now):
+            return found
+        return found.called(self.unit.now) if turnstile.has_room(self.unit.now) else found
 
     async def save(self) -> None:
         for line_id in self.changed:
@@ -166,17 +201,30 @@ class _Story:
             await attempts.save(self.unit, self.actor, changed)
             if changed.next_at is not None:
                 self.unit.defer(job(self.order.id, changed.next_at))
+        for called in self.turns.save():
+            self.unit.defer(job(called))
         progress.advance(self.unit, self.actor, self.order, tuple(self.steps.values()))
 
-    async def _begin(self, line: Line) -> Call:
+    async def _policy(self, provider: str) -> RetryPolicy:
+        turnstile = await self.turns.at(provider)
+        return self.policy if turnstile is None else turnstile.setup.policy(self.policy)
+
+    async def _begin(self, line: Line) -> Call | None:
         begin = Begin(self.order.id, line.id, self.order.customer_id, line.provider, line.action)
+        verdict = await self.turns.enter(line.provider, ProvisioningId(line.id))
+        if verdict is not None and verdict.due is not None:
+            waits = await attempts.wait_for_turn(self.unit, self.actor, begin, verdict.due, verdict.reason)
+            self.unit.defer(job(self.order.id, verdict.due))
+            self.steps[line.id] = progress_of(waits)
+            return None
         begun = await attempts.begin(self.unit, self.actor, begin)
         self.steps[line.id] = LineProgress(
             self.order.id, line.id, LineStatus.IN_PROGRESS, waiting_for=WaitingFor.WORKER
         )
-        return Call(self.actor.tenant_id, begun, await self._request(line, begun))
+        setup = None if verdict is None else verdict.turnstile.setup
+        return Call(self.actor.tenant_id, begun, await self._request(line, begun), setup)
 
-    async def _send_again(self, line: Line, found: Provisioning) -> Call:
+    async def _send_again(self, line: Line, found: Provisioning, setup: ProviderSetup | None) -> Call:
         sent = found.sent(self.unit.now)
         self.known[line.id] = sent
         self.changed.add(line.id)
@@ -184,7 +232,7 @@ class _Story:
             self.steps[line.id] = LineProgress(
                 self.order.id, line.id, LineStatus.IN_PROGRESS, found.reason, WaitingFor.WORKER
             )
-        return Call(self.actor.tenant_id, sent, await self._request(line, sent))
+        return Call(self.actor.tenant_id, sent, await self._request(line, sent), setup)
 
     async def _become(self, before: Provisioning, after: Provisioning) -> Provisioning:
         if after != before:

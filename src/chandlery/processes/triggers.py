@@ -12,10 +12,12 @@ from chandlery.engine.tasks import Task
 from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.webhooks.dispatch import Dispatcher, purge_deliveries
 from chandlery.engine.worker import Periodic
+from chandlery.fulfilment.events import PROVIDER_CHANGED
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.callbacks import CallingBack
+from chandlery.identity.sessions import sweep_identity
 from chandlery.kernel.events import Event
-from chandlery.processes import fulfil_order
+from chandlery.processes import fulfil_order, wake_waiting
 from chandlery.processes.expire_drafts import expire_drafts
 from chandlery.processes.wake_overdue import wake_overdue
 
@@ -28,14 +30,25 @@ def _answered(event: Event) -> Job:
     return fulfil_order.job(event.data["order_id"])
 
 
-TRIGGERS: Triggers = {"order.submitted": _submitted, "provisioning.answered": _answered}
+def _set_up_anew(event: Event) -> Job:
+    return wake_waiting.job(event.subject_id)
+
+
+TRIGGERS: Triggers = {
+    "order.submitted": _submitted,
+    "provisioning.answered": _answered,
+    PROVIDER_CHANGED: _set_up_anew,
+}
 
 
 def tasks(
     providers: Providers, send_letter: Task | None = None, carry: Carry | None = None
 ) -> Mapping[str, Task]:
     """Every kind of job that a worker must know; `carry` is the way of a bulk's operations, which surfaces know."""
-    found: dict[str, Task] = {fulfil_order.TASK: fulfil_order.task(providers)}
+    found: dict[str, Task] = {
+        fulfil_order.TASK: fulfil_order.task(providers),
+        wake_waiting.TASK: wake_waiting.run,
+    }
     if send_letter is not None:
         found[mail.TASK] = send_letter
     if carry is not None:
@@ -50,6 +63,7 @@ def periodic(
     sweeps = [
         Periodic("expire_drafts", 30, expire_drafts),
         Periodic("wake_overdue", 60, wake_overdue),
+        Periodic("sweep_identity", 600, sweep_identity),
         Periodic("wake_batches", 60, carrying.wake_batches),
         Periodic("purge_batches", 3600, carrying.purge_batches),
     ]

@@ -16,7 +16,10 @@ from chandlery.surfaces.http.route import Route
 # What the table cannot tell: bodies that a route takes unread.
 UNREAD_BODIES = {"import_price_sheet": b"sku,price\n", "receive_callback": b"{}"}
 # Where one of several fields is needed, and none of them is required.
-ONE_OF_SEVERAL = {"add_line": {"sku": "suite-basic"}}
+ONE_OF_SEVERAL = {
+    "add_line": {"sku": "suite-basic"},
+    "add_provider": {"url": "https://vendor.example.com/chandlery"},
+}
 # What stands in a path and is not an id.
 WORDS = {"provider": "sandbox"}
 

@@ -114,7 +114,7 @@ async def test_a_signed_callback_is_received_and_another_is_not(
     client = native.client()
 
     async def post(content: bytes, key: bytes = CALLBACK_KEY, path: str = CALLBACKS) -> httpx.Response:
-        headers = sign(key, "msg-1", NOW, body) | {"content-type": "application/json"}
+        headers = sign([key], "msg-1", NOW, body) | {"content-type": "application/json"}
         return await client.post(path, content=content, headers=headers)
 
     assert (await post(body, key=b"another key")).json()["code"] == "callback_not_authentic"

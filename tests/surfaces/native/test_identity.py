@@ -149,6 +149,7 @@ async def test_roles_are_defined_beside_the_built_in_ones(native: NativeApi, wor
         "owner",
         "admin",
         "ordering",
+        "approver",
         "reader",
         "fulfilment",
     }

@@ -58,6 +58,8 @@ async def test_a_draft_is_opened_filled_previewed_placed_and_read(native: Native
         "submitted_at": None,
         "completed_at": None,
         "version": 1,
+        "custom_fields": {},
+        "approval": None,
     }
 
     added = await client.post(f"{path}/lines", json={"sku": "suite-basic", "quantity": 3})

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from chandlery.engine.errors import SessionEnded
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine
 from chandlery.identity import permissions
 from chandlery.identity.gate import Gate
@@ -16,21 +17,20 @@ from chandlery.surfaces.http.edge import asgi_app
 from chandlery.surfaces.http.openapi import document
 from chandlery.surfaces.http.route import House
 from chandlery.surfaces.http.urls import PublicUrls
+from chandlery.surfaces.oauth.openid import OpenId
 from chandlery.surfaces.oauth.routes import surface
+from chandlery.surfaces.oauth.wiring import Wiring
 from tests.builders import Tenant
-from tests.identity.builders import ISSUER, Machine, a_client, a_gate
+from tests.identity.builders import ISSUER, Machine, a_client
 
 BOTH = frozenset({"client_credentials", "refresh_token"})
 
 
-@pytest.fixture(scope="session")
-def gate(engine: Engine) -> Gate:
-    return a_gate(engine)
-
-
 @pytest.fixture
 async def http(gate: Gate, engine: Engine) -> AsyncIterator[httpx.AsyncClient]:
-    house = House(engine=engine, urls=PublicUrls(ISSUER), wired=gate)
+    house = House(
+        engine=engine, urls=PublicUrls(ISSUER), wired=Wiring(gate, OpenId(Outbound(), engine.clock))
+    )
     transport = httpx.ASGITransport(asgi_app(surface("1"), house))
     async with httpx.AsyncClient(transport=transport, base_url=ISSUER) as client:
         yield client
@@ -173,7 +173,11 @@ async def test_the_metadata_says_where_everything_is(http: httpx.AsyncClient) ->
     metadata = (await http.get("/.well-known/oauth-authorization-server")).json()
     assert metadata["issuer"] == ISSUER
     assert metadata["token_endpoint"] == f"{ISSUER}/oauth/token"
-    assert metadata["grant_types_supported"] == ["client_credentials", "refresh_token"]
+    assert metadata["authorization_endpoint"] == f"{ISSUER}/oauth/authorize"
+    assert metadata["grant_types_supported"] == ["authorization_code", "client_credentials", "refresh_token"]
+    assert metadata["response_types_supported"] == ["code"]
+    assert metadata["code_challenge_methods_supported"] == ["S256"]
+    assert metadata["authorization_response_iss_parameter_supported"] is True
     keys = await http.get(metadata["jwks_uri"].removeprefix(ISSUER))
     assert keys.headers["cache-control"] == "public, max-age=300"
     assert all(set(key) == {"kty", "n", "e", "kid", "use", "alg"} for key in keys.json()["keys"])

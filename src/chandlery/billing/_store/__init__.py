@@ -1,1 +1,1 @@
-"""What is owed, and the paper that says so, in the database; row-level security shows an actor its own subtree."""
+"""What is owed, and the paper that says so, in the database; row-level security shows an actor what is its own."""

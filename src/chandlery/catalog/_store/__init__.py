@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from chandlery.catalog._store.browsing import PlanFilter, plan, plans, prices, product, products, vendors
+from chandlery.catalog._store.browsing import (
+    PlanFilter,
+    plan,
+    plans,
+    prices,
+    product,
+    products,
+    vendor,
+    vendor_for_update,
+    vendors,
+)
 from chandlery.catalog._store.editing import (
     attach_addon,
     characteristic_place,
@@ -11,6 +21,7 @@ from chandlery.catalog._store.editing import (
     plan_status_for_update,
     retire_plan,
     save_characteristic,
+    save_vendor,
 )
 from chandlery.catalog._store.importing import (
     COPY_STAGED,
@@ -48,5 +59,8 @@ __all__ = [
     "rules",
     "save_characteristic",
     "save_rule",
+    "save_vendor",
+    "vendor",
+    "vendor_for_update",
     "vendors",
 ]

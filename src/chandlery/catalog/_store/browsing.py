@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from chandlery.catalog._store.quoting import plan_from
-from chandlery.catalog.errors import PlanUnknown, ProductUnknown
+from chandlery.catalog.errors import PlanUnknown, ProductUnknown, VendorUnknown
 from chandlery.catalog.listing import PriceEntry, Product, Sku, Vendor
 from chandlery.catalog.plan import Plan
 from chandlery.catalog.price import ListPrice
@@ -24,6 +24,11 @@ _VENDORS = """
     SELECT id, code, name, provider, created_at FROM vendors
     WHERE tenant_id = scope_tenant() AND (created_at, id) > (%(at)s::timestamptz, %(id)s::uuid)
     ORDER BY created_at, id LIMIT %(most)s"""
+
+_VENDOR = (
+    "SELECT id, code, name, provider, created_at FROM vendors WHERE tenant_id = scope_tenant() AND id = %s"
+)
+_VENDOR_LOCKED = _VENDOR + " FOR NO KEY UPDATE"  # sql: constants alone
 
 _PRODUCTS = """
     SELECT p.id, p.code, p.name, p.vendor_id, v.code, p.created_at, NULL
@@ -81,7 +86,15 @@ class PlanFilter:
 
 
 def vendors(page: PageRequest) -> Query[list[Vendor]]:
-    return many(_VENDORS, bounds(page), lambda row: Vendor(VendorId(row[0]), *row[1:]))
+    return many(_VENDORS, bounds(page), _vendor)
+
+
+def vendor(vendor_id: VendorId) -> Query[Vendor]:
+    return one(_VENDOR, (vendor_id,), _vendor, VendorUnknown)
+
+
+def vendor_for_update(vendor_id: VendorId) -> Query[Vendor]:
+    return one(_VENDOR_LOCKED, (vendor_id,), _vendor, VendorUnknown)
 
 
 def products(vendor: str | None, q: str | None, page: PageRequest) -> Query[list[Product]]:
@@ -147,3 +160,7 @@ def _price_entry(row: Row) -> PriceEntry:
     entry_id, plan_id, market, currency, least, most, cost, retail, periods, start, end = row
     listed = ListPrice(PlanId(plan_id), market, least, most, cost, retail, periods)
     return PriceEntry(entry_id, currency, listed, start, end)
+
+
+def _vendor(row: Row) -> Vendor:
+    return Vendor(VendorId(row[0]), *row[1:])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from chandlery.catalog.errors import CharacteristicUnknown, PlanUnknown, ProductUnknown
+from chandlery.catalog.listing import Vendor
 from chandlery.catalog.plan import Characteristic
 from chandlery.engine.statements import Query, Write, one, scalar
 from chandlery.kernel.ids import PlanId, ProductId, new_id
@@ -26,6 +27,11 @@ _STATUS = "SELECT status, version FROM plans WHERE tenant_id = scope_tenant() AN
 _RETIRE = (
     "UPDATE plans SET status = 'retired', version = version + 1 WHERE tenant_id = scope_tenant() AND id = %s"
 )
+
+
+def save_vendor(vendor: Vendor) -> Write:
+    sql = "UPDATE vendors SET name = %s, provider = %s WHERE tenant_id = scope_tenant() AND id = %s"
+    return Write(sql, (vendor.name, vendor.provider, vendor.id))
 
 
 def characteristic_place(product_id: ProductId, plan_id: PlanId | None) -> Query[bool]:

@@ -24,6 +24,7 @@ import structlog
 
 from chandlery.engine.errors import Busy
 from chandlery.engine.outbound import Outbound
+from chandlery.engine.signatures import Sealer, sign
 from chandlery.engine.unit import Unit
 from chandlery.engine.unit_of_work import Engine
 from chandlery.engine.webhooks._store import deliveries as lanes
@@ -37,7 +38,6 @@ from chandlery.engine.webhooks.delivery import (
     readable,
 )
 from chandlery.engine.webhooks.events import WEBHOOK_DISABLED
-from chandlery.engine.webhooks.signing import Sealer, signed_headers
 from chandlery.kernel.actor import Actor, system
 from chandlery.kernel.errors import Fault
 from chandlery.kernel.events import Event
@@ -136,7 +136,7 @@ class Dispatcher:
         at = engine.clock.now()
         headers = {
             "content-type": "application/json",
-            **signed_headers(keys, str(due.event.id), int(at.timestamp()), body),
+            **sign(keys, str(due.event.id), at, body),
         }
         clock = asyncio.get_running_loop().time
         started = clock()

@@ -12,6 +12,7 @@ from datetime import timedelta
 from chandlery.engine.event_stream.catalogue import EventCatalogue
 from chandlery.engine.event_stream.filters import EVERYTHING, EventFilterUnreadable, check_patterns
 from chandlery.engine.outbound import Outbound
+from chandlery.engine.signatures import Sealer, new_key, secret_of
 from chandlery.engine.unit import Reader, Unit
 from chandlery.engine.webhooks._store import deliveries as lanes
 from chandlery.engine.webhooks._store import endpoints as _store
@@ -23,7 +24,6 @@ from chandlery.engine.webhooks.events import (
     WEBHOOK_DELETED,
     WEBHOOK_SECRET_ROTATED,
 )
-from chandlery.engine.webhooks.signing import Sealer, new_key, secret_of
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.clock import Clock, rfc3339
 from chandlery.kernel.errors import Problem, VersionStale

@@ -52,7 +52,7 @@ class CallingBack:
         for entry, reference in due:
             body = msgspec.json.encode(Message(reference, "done", vendor_reference(entry)))
             try:
-                if not await self.deliver(signatures.sign(self.key, f"sbx-{entry}", now, body), body):
+                if not await self.deliver(signatures.sign([self.key], f"sbx-{entry}", now, body), body):
                     continue
             except Fault as error:
                 log.warning("sandbox_callback_not_received", entry=entry, error=error.detail)

@@ -13,7 +13,8 @@ from chandlery.kernel.page import PageRequest
 
 _COLUMNS = (
     "c.id, c.organization_id, c.name, c.surface, c.grants, c.role, c.role_id, c.is_public, c.status,"
-    " c.access_seconds, c.refresh_seconds, c.origins, c.created_at, c.version"
+    " c.access_seconds, c.refresh_seconds, c.origins, c.created_at, c.version,"
+    " c.redirect_uris"
 )
 
 _SUBTREE = (
@@ -36,6 +37,7 @@ def _decode(row: Row) -> ApiClient:
         origins=tuple(row[11]),
         created_at=row[12],
         version=row[13],
+        redirect_uris=tuple(row[14]),
     )
 
 
@@ -57,7 +59,7 @@ def for_change(client_id: ClientId) -> Query[tuple[ApiClient, list[str] | None]]
             " WHERE c.id = %s AND c.status <> 'removed' FOR NO KEY UPDATE OF c",
         ),
         (client_id,),
-        lambda row: (_decode(row), row[14]),
+        lambda row: (_decode(row), row[15]),
         ClientUnknown,
     )
 
@@ -75,8 +77,9 @@ def find(organization_id: OrganizationId | None, page: PageRequest) -> Query[lis
 def add(new: ApiClient, path: str) -> Write:
     return Write(
         "INSERT INTO api_clients (id, tenant_id, organization_id, owner_path, name, surface, grants, role, role_id,"
-        " is_public, access_seconds, refresh_seconds, origins, created_at) VALUES (%s, scope_tenant(), %s, %s::text,"
-        " %s::text, %s::text, %s::text[], %s::text, %s::uuid, %s::boolean, %s::integer, %s::integer, %s::text[], %s)",
+        " is_public, access_seconds, refresh_seconds, origins, created_at,"
+        " redirect_uris) VALUES (%s, scope_tenant(), %s, %s::text, %s::text, %s::text, %s::text[], %s::text, %s::uuid,"
+        " %s::boolean, %s::integer, %s::integer, %s::text[], %s, %s::text[])",
         (
             new.id,
             new.organization_id,
@@ -90,6 +93,7 @@ def add(new: ApiClient, path: str) -> Write:
             new.lifetimes.refresh_seconds,
             list(new.origins),
             new.created_at,
+            list(new.redirect_uris),
         ),
     )
 
@@ -98,7 +102,7 @@ def save(changed: ApiClient) -> Write:
     return Write(
         "UPDATE api_clients SET name = %s::text, grants = %s::text[], role = %s::text, role_id = %s::uuid,"
         " status = %s::text, access_seconds = %s::integer, refresh_seconds = %s::integer, origins = %s::text[],"
-        " version = %s WHERE id = %s",
+        " redirect_uris = %s::text[], version = %s WHERE id = %s",
         (
             changed.name,
             sorted(changed.grants),
@@ -107,6 +111,7 @@ def save(changed: ApiClient) -> Write:
             changed.lifetimes.access_seconds,
             changed.lifetimes.refresh_seconds,
             list(changed.origins),
+            list(changed.redirect_uris),
             changed.version,
             changed.id,
         ),

@@ -10,6 +10,7 @@ from uuid import UUID
 from chandlery.engine.statements import Query, Row, maybe, one, scalar
 from chandlery.identity.client import TokenLifetimes
 from chandlery.identity.errors import CredentialsWrong, RefreshTokenWrong
+from chandlery.identity.session import Rights
 from chandlery.kernel.ids import ClientId, OrganizationId, SessionId, TenantId, UserId
 
 
@@ -27,6 +28,8 @@ class StoredClient:
     role: str | None
     permissions: Sequence[str] | None
     macs: tuple[bytes, ...] = field(repr=False)
+    name: str
+    redirect_uris: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +42,7 @@ class StoredLogin:
     failures: int
     locked_until: datetime | None
     organizations: tuple[OrganizationId, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """The rights behind a session, as they are stored: roles by name, or as permissions."""
-
-    tenant_id: TenantId
-    user_role: str | None
-    user_permissions: Sequence[str] | None
-    client_role: str | None
-    client_permissions: Sequence[str] | None
+    second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +92,7 @@ class LiveSession:
 def find_client(client_id: UUID) -> Query[StoredClient | None]:
     return maybe(
         "SELECT id, organization_id, surface, grants, is_public, access_seconds, refresh_seconds, tenant, role,"
-        " permissions, macs FROM find_client(%s)",
+        " permissions, macs, name, redirect_uris FROM find_client(%s)",
         (client_id,),
         lambda r: StoredClient(
             id=r[0],
@@ -112,16 +105,18 @@ def find_client(client_id: UUID) -> Query[StoredClient | None]:
             role=r[8],
             permissions=r[9],
             macs=tuple(bytes(mac) for mac in r[10]),
+            name=r[11],
+            redirect_uris=tuple(r[12]),
         ),
     )
 
 
 def find_login(login: str, user_id: UserId | None, client_id: ClientId | None) -> Query[StoredLogin]:
     return one(
-        "SELECT key, user_id, password_hash, failures, locked_until, organizations"
+        "SELECT key, user_id, password_hash, failures, locked_until, organizations, second_factor"
         " FROM find_login(%s::text, %s::uuid, %s::uuid)",
         (login, user_id, client_id),
-        lambda r: StoredLogin(r[0], r[1], r[2], r[3] or 0, r[4], tuple(r[5])),
+        lambda r: StoredLogin(r[0], r[1], r[2], r[3] or 0, r[4], tuple(r[5]), r[6]),
         CredentialsWrong,
     )
 
@@ -192,6 +187,10 @@ def standing(
 
 def sweep(limit: int) -> Query[int]:
     return one("SELECT sweep_identity(%s::integer)", (limit,), scalar, RefreshTokenWrong)
+
+
+def sweep_sign_in(now: datetime, limit: int) -> Query[int]:
+    return one("SELECT sweep_sign_in(%s, %s::integer)", (now, limit), scalar, RefreshTokenWrong)
 
 
 def _live(r: Row) -> LiveSession:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from chandlery.engine.statements import Query, Row, Write, many, one, refusals, scalar
 from chandlery.identity._store.organizations import LOCK_SESSIONS
 from chandlery.identity._store.select import listed, select
@@ -112,6 +114,21 @@ def membership_for_change(membership_id: MembershipId) -> Query[tuple[Membership
         lambda row: (_membership(row), row[7]),
         MembershipUnknown,
     )
+
+
+def held_on(user_id: UserId, limit: int) -> Query[dict[str, Any]]:
+    """Everything that is held on somebody; lists hold one more than the limit where there is more."""
+
+    def read(row: Row) -> dict[str, Any]:
+        if row[0] is None:
+            raise UserUnknown
+        return dict(row[0])
+
+    return one("SELECT held_on_person(%s, %s::integer)", (user_id, limit), read, UserUnknown)
+
+
+def erase(user_id: UserId) -> Write:
+    return Write("SELECT erase_person(%s)", (user_id,))
 
 
 def memberships_of(user_id: UserId) -> Query[list[tuple[Membership, list[str] | None]]]:

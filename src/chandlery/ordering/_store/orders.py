@@ -16,6 +16,7 @@ from psycopg.types.json import Jsonb
 
 from chandlery.engine.statements import Query, Row, Write, one, scalar
 from chandlery.kernel.ids import LineId, OrderId
+from chandlery.ordering.approval import Approval
 from chandlery.ordering.errors import OrderUnknown
 from chandlery.ordering.line import Line
 from chandlery.ordering.order import Order
@@ -25,7 +26,7 @@ _LINES = """(
     SELECT json_agg(x ORDER BY x.position)::text FROM (
         SELECT l.id, l.order_id, l.position, l.plan_id, l.plan_code, l.sku_code, l.name, l.provider, l.quantity,
             l.unit, l.term, l.billing_cycle, l.charge, l.action, l.characteristics, l.status, l.reason, l.waiting_for,
-            l.due, l.subscription_id, l.supplier_id,
+            l.due, l.subscription_id, l.supplier_id, l.custom_fields,
             (SELECT coalesce(json_agg(y ORDER BY y.step), '[]') FROM (
                 SELECT p.step, p.issuer_id, p.recipient_id, p.rate::text AS rate, p.amount_minor, p.currency
                 FROM order_line_prices p WHERE p.order_id = l.order_id AND p.line_id = l.id
@@ -34,7 +35,8 @@ _LINES = """(
     ) x
 )"""
 ORDER = f"""o.id, o.number, o.serial, o.owner_id, o.seller_id, o.placed_by, o.currency, o.created_at, o.status,
-    o.po_number, o.attributes, o.expires_at, o.submitted_at, o.completed_at, o.version, o.channel_id,
+    o.po_number, o.attributes, o.expires_at, o.submitted_at, o.completed_at, o.version, o.custom_fields, o.approval,
+    o.channel_id,
     {_LINES}"""  # sql: constants alone
 _decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 
@@ -42,6 +44,7 @@ _decode_lines = msgspec.json.Decoder(tuple[Line, ...]).decode
 def decode(row: Row) -> Order:
     values = list(row)
     values[8] = OrderStatus(row[8])
+    values[-3] = None if row[-3] is None else msgspec.convert(row[-3], Approval)
     values[-1] = _decode_lines(row[-1]) if row[-1] else ()
     return Order(*values)
 
@@ -62,14 +65,15 @@ def next_serial() -> Query[int]:
 
 _INSERT_LINES = """INSERT INTO order_lines AS own (order_id, id, tenant_id, owner_id, owner_path, supplier_id, position,
         action, plan_id, plan_code, sku_code, name, provider, quantity, unit, term, billing_cycle, charge,
-        characteristics, status, reason, waiting_for, due, subscription_id)
+        characteristics, status, reason, waiting_for, due, subscription_id, custom_fields)
     SELECT o.id, l.id, o.tenant_id, o.owner_id, o.owner_path, l.supplier_id, l.position, l.action, l.plan_id,
         l.plan_code, l.sku_code, l.name, l.provider, l.quantity, l.unit, l.term, l.billing_cycle, l.charge,
-        l.characteristics, l.status, l.reason, l.waiting_for, l.due, l.subscription_id
+        l.characteristics, l.status, l.reason, l.waiting_for, l.due, l.subscription_id,
+        l.custom_fields
     FROM o CROSS JOIN jsonb_to_recordset(%s) AS l(id uuid, supplier_id uuid, position integer, action text,
         plan_id uuid, plan_code text, sku_code text, name text, provider text, quantity bigint, unit text, term text,
         billing_cycle text, charge text, characteristics jsonb, status text, reason text, waiting_for text,
-        due timestamptz, subscription_id uuid)"""
+        due timestamptz, subscription_id uuid, custom_fields jsonb)"""
 
 
 def insert_order(order: Order) -> Write:
@@ -77,8 +81,8 @@ def insert_order(order: Order) -> Write:
     return Write(
         f"""WITH o AS (
     INSERT INTO orders (id, tenant_id, serial, number, status, owner_id, owner_path, seller_id, placed_by, currency,
-        po_number, attributes, expires_at, created_at, version, channel_id)
-    SELECT %s, c.tenant_id, %s, %s, %s, c.id, c.path, c.parent_id, %s, %s, %s::text, %s, %s::timestamptz, %s, %s,
+        po_number, attributes, expires_at, created_at, version, custom_fields, channel_id)
+    SELECT %s, c.tenant_id, %s, %s, %s, c.id, c.path, c.parent_id, %s, %s, %s::text, %s, %s::timestamptz, %s, %s, %s,
         %s::uuid
     FROM organizations c WHERE c.id = %s
     RETURNING id, tenant_id, owner_id, owner_path
@@ -95,6 +99,7 @@ def insert_order(order: Order) -> Write:
             order.expires_at,
             order.created_at,
             order.version,
+            Jsonb(order.custom_fields),
             order.channel_id,
             order.customer_id,
             Jsonb(order.lines),
@@ -107,13 +112,14 @@ def save_order(order: Order, lines: Sequence[Line] = ()) -> Write:
     return Write(
         f"""WITH o AS (
     UPDATE orders SET status = %s, po_number = %s::text, attributes = %s, expires_at = %s::timestamptz,
-        submitted_at = %s::timestamptz, completed_at = %s::timestamptz, version = %s
+        submitted_at = %s::timestamptz, completed_at = %s::timestamptz, version = %s, custom_fields = %s,
+        approval = %s::jsonb
     WHERE id = %s RETURNING id, tenant_id, owner_id, owner_path
 ) {_INSERT_LINES}
     ON CONFLICT (order_id, id) DO UPDATE SET supplier_id = EXCLUDED.supplier_id, quantity = EXCLUDED.quantity,
         characteristics = EXCLUDED.characteristics, status = EXCLUDED.status, reason = EXCLUDED.reason,
         waiting_for = EXCLUDED.waiting_for, due = EXCLUDED.due,
-        subscription_id = EXCLUDED.subscription_id""",  # sql: constants alone
+        subscription_id = EXCLUDED.subscription_id, custom_fields = EXCLUDED.custom_fields""",  # sql: constants alone
         (
             order.status.value,
             order.po_number,
@@ -122,6 +128,8 @@ def save_order(order: Order, lines: Sequence[Line] = ()) -> Write:
             order.submitted_at,
             order.completed_at,
             order.version,
+            Jsonb(order.custom_fields),
+            None if order.approval is None else Jsonb(order.approval),
             order.id,
             Jsonb(lines),
         ),

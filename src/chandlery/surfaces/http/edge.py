@@ -36,6 +36,9 @@ _log = structlog.get_logger("chandlery.access")
 Send = Callable[[Any], Awaitable[None]]
 Receive = Callable[[], Awaitable[Any]]
 
+_TOLD = {401, 403, 429}
+"""Besides failures of ours, what an operator wants to see; the rest of the requests is told at level debug."""
+
 
 @dataclass(slots=True)
 class _Entry:
@@ -147,7 +150,8 @@ class Edge:
             await self._stream(send, exchange, (rendered, reply.body), cors)
         else:
             await self._send(send, exchange, rendered, cors)
-        _log.info(
+        tell = _log.info if rendered[0] in _TOLD or rendered[0] >= 500 else _log.debug
+        tell(
             "request",
             surface=self._surface.name,
             method=head.method,

@@ -110,7 +110,7 @@ class Performs(Protocol):
 
 
 async def _no_token(_token: str, _head: Head) -> Actor:
-    raise NotImplementedError("the house was built without token verification")
+    raise RuntimeError("the house was built without token verification")
 
 
 async def _no_origin(_origin: str) -> bool:

@@ -25,6 +25,13 @@ Grants = Annotated[list[Grant], Meta(examples=[["client_credentials"]])]
 Origins = Annotated[
     list[str], Meta(description="Browser origins that may use it.", examples=[["https://shop.example.com"]])
 ]
+RedirectUris = Annotated[
+    list[str],
+    Meta(
+        description="Where authorization codes may be sent, exactly.",
+        examples=[["https://app.example.com/callback"]],
+    ),
+]
 ClientName = Annotated[str, Meta(examples=["Warehouse connector"])]
 
 
@@ -46,6 +53,7 @@ class ApiClientBody(msgspec.Struct, kw_only=True):
     status: ClientStatus
     lifetimes: Lifetimes
     origins: list[str]
+    redirect_uris: list[str]
     created_at: datetime
     version: int
 
@@ -66,6 +74,7 @@ class NewApiClient(Body):
     grants: Grants = msgspec.field(default_factory=lambda: ["client_credentials"])
     lifetimes: Lifetimes = msgspec.field(default_factory=Lifetimes)
     origins: Origins = msgspec.field(default_factory=list)
+    redirect_uris: RedirectUris = msgspec.field(default_factory=list)
     public: Annotated[bool, Meta(description="Cannot keep a secret, as in a browser or an app.")] = False
 
 
@@ -77,6 +86,7 @@ class ApiClientChange(Body):
     grants: Grants | None = None
     lifetimes: Lifetimes | None = None
     origins: Origins | None = None
+    redirect_uris: RedirectUris | None = None
 
 
 class SecretRotation(Body):
@@ -107,6 +117,7 @@ async def add_api_client(call: Call, body: NewApiClient) -> Reply:
         frozenset(body.grants),
         _lifetimes(body.lifetimes),
         tuple(body.origins),
+        tuple(body.redirect_uris),
     )
 
     def added(new: ApiClient) -> Reply:
@@ -130,6 +141,7 @@ async def change_api_client(call: Call, body: ApiClientChange) -> Reply:
         None if body.grants is None else frozenset(body.grants),
         None if body.lifetimes is None else _lifetimes(body.lifetimes),
         None if body.origins is None else tuple(body.origins),
+        None if body.redirect_uris is None else tuple(body.redirect_uris),
         call.expected_version,
     )
     return await call.perform(clients.change_client, command, reply=_reply)
@@ -183,6 +195,7 @@ def _body(client: ApiClient) -> ApiClientBody:
             access_seconds=client.lifetimes.access_seconds, refresh_seconds=client.lifetimes.refresh_seconds
         ),
         origins=list(client.origins),
+        redirect_uris=list(client.redirect_uris),
         created_at=client.created_at,
         version=client.version,
     )

@@ -11,16 +11,18 @@ import msgspec
 from msgspec import Meta
 
 from chandlery.catalog import browsing, editing
-from chandlery.catalog.errors import PlanUnknown, ProductUnknown
+from chandlery.catalog.errors import PlanUnknown, ProductUnknown, VendorUnknown
 from chandlery.catalog.listing import PricedPlan, Product, Vendor
 from chandlery.catalog.plan import BillingCycle, Charge, Plan
-from chandlery.kernel.ids import PlanId, ProductId
+from chandlery.kernel.ids import PlanId, ProductId, VendorId
+from chandlery.processes import assign_provider
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
 from chandlery.surfaces.native.characteristics import CharacteristicBody, characteristic_body
 from chandlery.surfaces.native.dialect import PageQuery, page_reply
 from chandlery.surfaces.native.fields import Currency, Id
+from chandlery.surfaces.native.wiring import wired
 
 VendorCode = Annotated[str, Meta(description="The vendor's code.", examples=["acme"])]
 Beginning = Annotated[str, Meta(description="The beginning of a name or of a code.", examples=["suite"])]
@@ -35,6 +37,16 @@ class VendorBody(msgspec.Struct, kw_only=True):
     name: str
     provider: str
     created_at: datetime
+
+
+class VendorChange(Body):
+    """What is left out stays. Another provider takes the lines that are added from now on."""
+
+    name: Annotated[str, Meta(examples=["Acme Cloud"])] | None = None
+    provider: (
+        Annotated[str, Meta(description="`manual`, or the name of one that was set up.", examples=["manual"])]
+        | None
+    ) = None
 
 
 class SkuBody(msgspec.Struct, kw_only=True):
@@ -114,6 +126,18 @@ async def list_vendors(call: Call) -> Reply:
     return page_reply(await call.read(browsing.find_vendors, browsing.FindVendors(query.page())), _vendor)
 
 
+async def get_vendor(call: Call) -> Reply:
+    return Reply(_vendor(await call.read(browsing.get_vendor, _vendor_id(call))))
+
+
+async def change_vendor(call: Call, body: VendorChange) -> Reply:
+    built_in = wired(call).providers.by_name
+    command = assign_provider.ChangeVendor(_vendor_id(call), body.name, body.provider, built_in)
+    return await call.perform(
+        assign_provider.change_vendor, command, reply=lambda vendor: Reply(_vendor(vendor))
+    )
+
+
 async def list_products(call: Call) -> Reply:
     query: ProductQuery = call.query
     command = browsing.FindProducts(query.vendor, query.q, query.page())
@@ -148,6 +172,10 @@ async def get_plan(call: Call) -> Reply:
 async def retire_plan(call: Call) -> Reply:
     command = editing.RetirePlan(plan_id(call), call.expected_version)
     return await call.perform(editing.retire_plan, command, reply=lambda _: Reply())
+
+
+def _vendor_id(call: Call) -> VendorId:
+    return VendorId(call.id("vendor_id", missing=VendorUnknown))
 
 
 def plan_id(call: Call) -> PlanId:

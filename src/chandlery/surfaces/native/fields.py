@@ -39,6 +39,15 @@ Attributes: TypeAlias = Annotated[
 ]
 
 
+CustomFieldValues: TypeAlias = Annotated[
+    dict[str, Any],
+    Meta(
+        description="By name, as /v1/custom-fields defines them; null takes a value away.",
+        examples=[{}],
+    ),
+]
+
+
 def parted(given: Iterable[str]) -> tuple[str, ...]:
     """The values of a parameter that may be repeated, or hold several parted by commas."""
     return tuple(text.strip() for part in given for text in part.split(",") if text.strip())

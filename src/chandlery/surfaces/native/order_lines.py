@@ -8,7 +8,7 @@ from chandlery.ordering.errors import LineUnknown
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
-from chandlery.surfaces.native.fields import Characteristics, Quantity
+from chandlery.surfaces.native.fields import Characteristics, CustomFieldValues, Quantity
 from chandlery.surfaces.native.orders import NewLine, order_id, order_reply
 
 
@@ -17,18 +17,29 @@ class LineChange(Body):
 
     quantity: Quantity | None = None
     characteristics: Characteristics | None = None
+    custom_fields: CustomFieldValues | None = None
 
 
 async def add_line(call: Call, body: NewLine) -> Reply:
     command = drafts.AddLine(
-        order_id(call), body.ref, body.quantity, body.characteristics, call.expected_version
+        order_id(call),
+        body.ref,
+        body.quantity,
+        body.characteristics,
+        call.expected_version,
+        body.custom_fields,
     )
     return await call.perform(drafts.add_line, command, reply=lambda order: order_reply(call, order))
 
 
 async def change_line(call: Call, body: LineChange) -> Reply:
     command = drafts.ChangeLine(
-        order_id(call), line_id(call), body.quantity, body.characteristics, call.expected_version
+        order_id(call),
+        line_id(call),
+        body.quantity,
+        body.characteristics,
+        call.expected_version,
+        body.custom_fields,
     )
     return await call.perform(drafts.change_line, command, reply=lambda order: order_reply(call, order))
 

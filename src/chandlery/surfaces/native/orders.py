@@ -12,26 +12,31 @@ from msgspec import Meta
 
 from chandlery.catalog.offers import PlanRef
 from chandlery.kernel.ids import ChannelId, OrderId, OrganizationId, PlanId
-from chandlery.ordering import cancellation, drafts, queries
+from chandlery.ordering import drafts, queries
 from chandlery.ordering.errors import OrderUnknown
 from chandlery.ordering.line import Line, LinePrice
 from chandlery.ordering.order import Order
 from chandlery.ordering.status import LineStatus, OrderStatus, WaitingFor
+from chandlery.processes import cancel_order as cancelling
+from chandlery.processes.cancel_order import Cancel
 from chandlery.processes.checkout import Submit, checkout
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body, Moment
 from chandlery.surfaces.http.route import Reply
+from chandlery.surfaces.native.approval_state import ApprovalBody, approval_body
 from chandlery.surfaces.native.dialect import PageQuery, page_reply
 from chandlery.surfaces.native.fields import (
     Attributes,
     Characteristics,
     Currency,
+    CustomFieldValues,
     Id,
     Quantity,
     Sku,
     any_of,
 )
 
+LifeInDays = Annotated[int, Meta(ge=1, le=3660, examples=[7])]
 PoNumber = Annotated[str, Meta(description="The buyer's own number.", examples=["PO-4711"])]
 
 
@@ -65,6 +70,7 @@ class LineBody(msgspec.Struct):
     subscription_id: UUID | None
     price: PriceBody | None
     cost: PriceBody | None
+    custom_fields: dict[str, Any]
 
 
 class TotalsBody(msgspec.Struct):
@@ -93,6 +99,8 @@ class OrderBody(msgspec.Struct):
     submitted_at: datetime | None
     completed_at: datetime | None
     version: int
+    custom_fields: dict[str, Any]
+    approval: ApprovalBody | None
 
 
 class NewLine(Body):
@@ -102,13 +110,14 @@ class NewLine(Body):
     sku: Sku | None = None
     plan_id: Annotated[Id, Meta(description="Where a SKU has several plans.")] | None = None
     characteristics: Characteristics = msgspec.field(default_factory=dict)
+    custom_fields: CustomFieldValues = msgspec.field(default_factory=dict)
 
     @property
     def ref(self) -> PlanRef:
         return PlanRef(None if self.plan_id is None else PlanId(self.plan_id), self.sku)
 
     def request(self) -> drafts.LineRequest:
-        return drafts.LineRequest(self.ref, self.quantity, self.characteristics)
+        return drafts.LineRequest(self.ref, self.quantity, self.characteristics, self.custom_fields)
 
 
 class NewOrder(Body):
@@ -119,7 +128,8 @@ class NewOrder(Body):
     po_number: PoNumber | None = None
     lines: list[NewLine] = msgspec.field(default_factory=list)
     attributes: Attributes = msgspec.field(default_factory=dict)
-    expires_in_days: Annotated[int, Meta(ge=1, le=3660, examples=[7])] = drafts.DRAFT_LIFETIME.days
+    expires_in_days: LifeInDays = drafts.DRAFT_LIFETIME.days
+    custom_fields: CustomFieldValues = msgspec.field(default_factory=dict)
     channel_id: (
         Annotated[Id, Meta(description="One of the seller's; its default one unless given.")] | None
     ) = None
@@ -130,6 +140,7 @@ class OrderChange(Body):
 
     po_number: PoNumber | None = None
     attributes: Attributes | None = None
+    custom_fields: CustomFieldValues | None = None
 
 
 class Cancellation(Body):
@@ -186,15 +197,17 @@ async def open_order(call: Call, body: NewOrder) -> Reply:
         [line.request() for line in body.lines],
         body.attributes,
         timedelta(days=body.expires_in_days),
+        body.custom_fields,
         ChannelId(body.channel_id) if body.channel_id else None,
     )
+    return await call.perform(drafts.open_draft, command, reply=lambda order: opened(call, order))
 
-    def opened(order: Order) -> Reply:
-        reply = order_reply(call, order)
-        reply.location = call.url(f"/v1/orders/{order.id}")
-        return reply
 
-    return await call.perform(drafts.open_draft, command, reply=opened)
+def opened(call: Call, order: Order) -> Reply:
+    """A new draft, and where it is from now on."""
+    reply = order_reply(call, order)
+    reply.location = call.url(f"/v1/orders/{order.id}")
+    return reply
 
 
 async def get_order(call: Call) -> Reply:
@@ -202,7 +215,9 @@ async def get_order(call: Call) -> Reply:
 
 
 async def change_order(call: Call, body: OrderChange) -> Reply:
-    command = drafts.ChangeDraft(order_id(call), body.po_number, body.attributes, call.expected_version)
+    command = drafts.ChangeDraft(
+        order_id(call), body.po_number, body.attributes, call.expected_version, body.custom_fields
+    )
     return await call.perform(drafts.change_draft, command, reply=lambda order: order_reply(call, order))
 
 
@@ -217,8 +232,8 @@ async def checkout_order(call: Call) -> Reply:
 
 
 async def cancel_order(call: Call, body: Cancellation) -> Reply:
-    command = cancellation.Cancel(order_id(call), body.reason, call.expected_version)
-    return await call.perform(cancellation.cancel, command, reply=lambda order: order_reply(call, order))
+    command = Cancel(order_id(call), body.reason, call.expected_version)
+    return await call.perform(cancelling.cancel_order, command, reply=lambda order: order_reply(call, order))
 
 
 async def list_order_events(call: Call) -> Reply:
@@ -258,6 +273,8 @@ def order_body(order: Order, viewer: OrganizationId) -> OrderBody:
         order.submitted_at,
         order.completed_at,
         order.version,
+        order.custom_fields,  # type: ignore[arg-type]  # as above
+        approval_body(order.approval, viewer),
     )
 
 
@@ -283,6 +300,7 @@ def _line(line: Line, viewer: OrganizationId) -> LineBody:
         line.subscription_id,
         _price(line.price(viewer)),
         _price(line.cost(viewer)),
+        line.custom_fields,  # type: ignore[arg-type]  # as above
     )
 
 

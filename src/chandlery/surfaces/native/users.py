@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from chandlery.identity.errors import UserUnknown
 from chandlery.identity.roles import parse_role
 from chandlery.identity.user import User
 from chandlery.kernel.ids import OrganizationId, UserId
+from chandlery.processes import personal_data
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.decoding import Body
 from chandlery.surfaces.http.route import Reply
@@ -29,6 +30,22 @@ class UserBody(msgspec.Struct, kw_only=True):
     name: str
     created_at: datetime
     version: int
+
+
+class ExportBody(msgspec.Struct, kw_only=True):
+    """What is held on somebody in your organisation and those below it; `truncated` names lists that go on."""
+
+    user: dict[str, Any]
+    memberships: list[dict[str, Any]]
+    groups: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+    personal_tokens: list[dict[str, Any]]
+    sign_in_providers: list[dict[str, Any]]
+    invitations: list[dict[str, Any]]
+    contacts: list[dict[str, Any]]
+    letters: list[dict[str, Any]]
+    events: list[dict[str, Any]]
+    truncated: list[str]
 
 
 class NewUser(Body):
@@ -89,6 +106,14 @@ async def rename_user(call: Call, body: UserChange) -> Reply:
 
 async def remove_user(call: Call) -> Reply:
     return await call.perform(people.remove_user, _id(call), reply=lambda _: Reply())
+
+
+async def export_user(call: Call) -> Reply:
+    return Reply(ExportBody(**await call.read(personal_data.export_person, _id(call))))
+
+
+async def erase_user(call: Call) -> Reply:
+    return await call.perform(personal_data.erase_person, _id(call), reply=lambda _: Reply())
 
 
 def _id(call: Call) -> UserId:

@@ -6,16 +6,20 @@ vendors' callbacks received outside a unit of work; what that takes is here.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from chandlery.engine.event_stream.catalogue import EventCatalogue
+from chandlery.engine.outbound import Outbound
 from chandlery.engine.unit_of_work import Engine, Reader
 from chandlery.engine.webhooks.endpoints import Webhooks
 from chandlery.engine.webhooks.redelivery import Redelivery
 from chandlery.fulfilment.providers import Providers
 from chandlery.fulfilment.sandbox.vendor import Sandbox
+from chandlery.fulfilment.setting_up import SettingUp
 from chandlery.identity.gate import Gate
 from chandlery.identity.organizations import Organization, organization_query
+from chandlery.identity.personal_tokens import TokenForm
 from chandlery.kernel.actor import Actor
 from chandlery.kernel.errors import NotFound
 from chandlery.surfaces.http.call import Call
@@ -26,7 +30,7 @@ class SandboxNotWired(NotFound):
 
 
 class Wired(Protocol):
-    """`sandbox` is None where that provider is not set up."""
+    """`sandbox` is None where that provider is not set up; `token_forms` has a form of personal token per surface."""
 
     @property
     def engine(self) -> Engine: ...
@@ -35,7 +39,13 @@ class Wired(Protocol):
     @property
     def providers(self) -> Providers: ...
     @property
+    def setting_up(self) -> SettingUp: ...
+    @property
     def sandbox(self) -> Sandbox | None: ...
+    @property
+    def outbound(self) -> Outbound: ...
+    @property
+    def token_forms(self) -> Mapping[str, TokenForm]: ...
     @property
     def webhooks(self) -> Webhooks: ...
     @property

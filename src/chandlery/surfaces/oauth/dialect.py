@@ -18,6 +18,7 @@ from chandlery.kernel.errors import Fault, Invalid, Limited, Unauthenticated, Un
 from chandlery.surfaces.http.errors import CredentialsMissing, MethodNotAllowed, status_of
 from chandlery.surfaces.http.head import Head
 from chandlery.surfaces.http.route import Dialect, House, Reply
+from chandlery.surfaces.oauth.rendering import PAGES, refusal
 
 NEVER_STORED = (("cache-control", "no-store"), ("pragma", "no-cache"))
 
@@ -28,6 +29,10 @@ class GrantTypeUnknown(Invalid):
 
 class ClientOfOtherApi(Invalid):
     """This API client was made for another API of this server; use that API's token endpoint."""
+
+
+class AuthorizationCodeWrong(Unauthenticated):
+    """This authorization code is unknown, used, expired, or was asked for otherwise; start again."""
 
 
 class ErrorBody(msgspec.Struct, kw_only=True):
@@ -42,6 +47,7 @@ _ERRORS: Mapping[type[Fault], tuple[int, str]] = {
     CredentialsMissing: (401, "invalid_client"),
     CredentialsWrong: (400, "invalid_grant"),
     RefreshTokenWrong: (400, "invalid_grant"),
+    AuthorizationCodeWrong: (400, "invalid_grant"),
     GrantNotAllowed: (400, "unauthorized_client"),
     ClientOfOtherApi: (400, "unauthorized_client"),
     GrantTypeUnknown: (400, "unsupported_grant_type"),
@@ -52,7 +58,10 @@ _ERRORS: Mapping[type[Fault], tuple[int, str]] = {
 }
 
 
-def refuse(fault: Fault, _head: Head) -> Reply:
+def refuse(fault: Fault, head: Head) -> Reply:
+    """As RFC 6749 has it, for programs; as a page, where somebody sits at a browser."""
+    if head.path.startswith(PAGES):
+        return refusal(fault)
     status, error = next((_ERRORS[kind] for kind in type(fault).__mro__ if kind in _ERRORS), (0, ""))
     if not status:
         status = status_of(type(fault))

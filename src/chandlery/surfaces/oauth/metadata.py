@@ -6,10 +6,11 @@ from typing import Any
 
 import msgspec
 
-from chandlery.identity.gate import Gate
 from chandlery.identity.permissions import PERMISSIONS
 from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.route import Reply
+from chandlery.surfaces.oauth.tokens import GRANT_TYPES
+from chandlery.surfaces.oauth.wiring import wired
 
 _A_WHILE = (("cache-control", "public, max-age=300"),)
 _CLIENT_AUTH = ["client_secret_basic", "client_secret_post"]
@@ -19,12 +20,16 @@ class MetadataBody(msgspec.Struct, kw_only=True):
     """Where things are, and what is supported."""
 
     issuer: str
+    authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
     revocation_endpoint: str
     introspection_endpoint: str
     grant_types_supported: list[str]
     response_types_supported: list[str]
+    response_modes_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
     scopes_supported: list[str]
     token_endpoint_auth_methods_supported: list[str]
     revocation_endpoint_auth_methods_supported: list[str]
@@ -39,18 +44,22 @@ class KeysBody(msgspec.Struct, kw_only=True):
 
 
 async def get_metadata(call: Call) -> Reply:
-    gate: Gate = call.house.wired
+    gate = wired(call).gate
     body = MetadataBody(
         issuer=gate.tokens.issuer,
+        authorization_endpoint=call.url("/oauth/authorize"),
         token_endpoint=call.url("/oauth/token"),
         jwks_uri=call.url("/.well-known/jwks.json"),
         revocation_endpoint=call.url("/oauth/revoke"),
         introspection_endpoint=call.url("/oauth/introspect"),
-        grant_types_supported=["client_credentials", "refresh_token"],
-        response_types_supported=[],
+        grant_types_supported=list(GRANT_TYPES),
+        response_types_supported=["code"],
+        response_modes_supported=["query"],
+        code_challenge_methods_supported=["S256"],
+        authorization_response_iss_parameter_supported=True,
         scopes_supported=[permission.name for permission in PERMISSIONS],
-        token_endpoint_auth_methods_supported=_CLIENT_AUTH,
-        revocation_endpoint_auth_methods_supported=_CLIENT_AUTH,
+        token_endpoint_auth_methods_supported=[*_CLIENT_AUTH, "none"],
+        revocation_endpoint_auth_methods_supported=[*_CLIENT_AUTH, "none"],
         introspection_endpoint_auth_methods_supported=_CLIENT_AUTH,
         service_documentation=call.url("/docs"),
     )
@@ -58,5 +67,5 @@ async def get_metadata(call: Call) -> Reply:
 
 
 async def get_keys(call: Call) -> Reply:
-    gate: Gate = call.house.wired
+    gate = wired(call).gate
     return Reply(await gate.tokens.keys.jwks(), headers=_A_WHILE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -25,9 +26,13 @@ from chandlery.surfaces.http.call import Call
 from chandlery.surfaces.http.errors import FieldsRefused
 from chandlery.surfaces.http.head import Head, basic_credentials
 from chandlery.surfaces.http.route import Reply
+from chandlery.surfaces.oauth.browsers import Redemption, redeem_code
 from chandlery.surfaces.oauth.dialect import NEVER_STORED, ClientOfOtherApi, GrantTypeUnknown
+from chandlery.surfaces.oauth.wiring import wired
 
 SURFACE = "native"
+GRANT_TYPES = ("authorization_code", "client_credentials", "refresh_token")
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 class Credentials(msgspec.Struct, kw_only=True):
@@ -44,6 +49,9 @@ class TokenForm(Credentials):
     grant_type: str
     scope: str = ""
     refresh_token: str = ""
+    code: str = ""
+    code_verifier: str = ""
+    redirect_uri: str = ""
 
 
 class TokenAsked(Credentials):
@@ -80,8 +88,8 @@ class StandingBody(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 async def create_token(call: Call, form: TokenForm) -> Reply:
-    gate: Gate = call.house.wired
-    if form.grant_type not in ("client_credentials", "refresh_token"):
+    gate = wired(call).gate
+    if form.grant_type not in GRANT_TYPES:
         raise GrantTypeUnknown
     client = await _client(gate, call.head, form)
     if client.surface != SURFACE:
@@ -92,6 +100,8 @@ async def create_token(call: Call, form: TokenForm) -> Reply:
         issued = await issue_session(
             gate, IssueSession(client=client, scope=scope, with_refresh="refresh_token" in client.grants)
         )
+    elif form.grant_type == "authorization_code":
+        issued = await redeem_code(gate, client, _redemption(form))
     else:
         if not form.refresh_token:
             raise FieldsRefused(Problem("refresh_token", "Send the refresh token.", "required"))
@@ -102,13 +112,13 @@ async def create_token(call: Call, form: TokenForm) -> Reply:
 
 
 async def revoke_token(call: Call, form: TokenAsked) -> Reply:
-    gate: Gate = call.house.wired
+    gate = wired(call).gate
     await revoke(gate, await _client(gate, call.head, form), form.token)
     return Reply(headers=NEVER_STORED)
 
 
 async def introspect_token(call: Call, form: TokenAsked) -> Reply:
-    gate: Gate = call.house.wired
+    gate = wired(call).gate
     client = await _client(gate, call.head, form)
     if client.is_public:
         raise ClientCredentialsWrong
@@ -141,6 +151,19 @@ async def _client(gate: Gate, head: Head, form: Credentials) -> KnownClient:
     if form.client_secret or form.client_id not in ("", client_id):
         raise FieldsRefused(Problem("client_id", "Show credentials in the header or in the body.", "twice"))
     return await authenticate_client(gate, client_id, secret)
+
+
+def _redemption(form: TokenForm) -> Redemption:
+    problems = []
+    if not form.code:
+        problems.append(Problem("code", "Send the authorization code.", "required"))
+    if not _VERIFIER.fullmatch(form.code_verifier):
+        problems.append(
+            Problem("code_verifier", "Send the 43 to 128 characters behind the challenge.", "form")
+        )
+    if problems:
+        raise FieldsRefused(*problems)
+    return Redemption(form.code, form.code_verifier, form.redirect_uri or None)
 
 
 async def _token(gate: Gate, issued: Issued) -> TokenBody:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from chandlery.kernel.ids import LineId, OrderId, OrganizationId, ProvisioningId
 from chandlery.kernel.page import Page, PageRequest, page_of
 
 _COLUMNS = """id, owner_id, order_id, line_id, provider, action, state, attempts, queries, sent_at, next_at,
-    vendor_reference, reason, answer, created_at"""
-_NEEDS_OPERATOR = "(state IN ('refused', 'failed') OR (state = 'unknown' AND next_at IS NULL))"
+    vendor_reference, reason, answer, created_at, facts, note"""
+_NEEDS_OPERATOR = "(state IN ('refused', 'failed') OR (state IN ('unknown', 'accepted') AND next_at IS NULL))"
 
 
 def _select(rest: str) -> str:
@@ -49,15 +50,29 @@ def by_line(order_id: OrderId, line_id: LineId) -> Query[Provisioning]:
     )
 
 
-def waiting(
-    owner_id: OrganizationId | None, needs_operator: bool, page: PageRequest
-) -> Query[Page[Provisioning]]:
+@dataclass(frozen=True, slots=True)
+class WaitingFilter:
+    """What is None is not filtered by."""
+
+    owner_id: OrganizationId | None = None
+    provider: str | None = None
+    states: tuple[State, ...] = ()
+    needs_operator: bool = False
+
+
+def waiting(wanted: WaitingFilter, page: PageRequest) -> Query[Page[Provisioning]]:
     conditions = ["tenant_id = scope_tenant()", "state <> 'done'"]
     params: list[object] = []
-    if owner_id is not None:
+    if wanted.owner_id is not None:
         conditions.append("owner_id = %s")
-        params.append(owner_id)
-    if needs_operator:
+        params.append(wanted.owner_id)
+    if wanted.provider is not None:
+        conditions.append("provider = %s")
+        params.append(wanted.provider)
+    if wanted.states:
+        conditions.append("state = ANY (%s::text[])")
+        params.append([state.value for state in wanted.states])
+    if wanted.needs_operator:
         conditions.append(_NEEDS_OPERATOR)
     if page.after is not None:
         conditions.append("(created_at, id) > (%s, %s)")
@@ -95,8 +110,8 @@ def overdue(now: datetime, late: timedelta, limit: int) -> Query[list[tuple[Tena
 def insert(new: Provisioning) -> Write:
     return Write(
         """INSERT INTO provisionings (id, tenant_id, owner_id, owner_path, order_id, line_id, provider, action, state,
-               attempts, sent_at, created_at)
-           SELECT %s, o.tenant_id, o.id, o.path, %s, %s, %s, %s, %s, %s, %s, %s
+               attempts, sent_at, next_at, reason, created_at)
+           SELECT %s, o.tenant_id, o.id, o.path, %s, %s, %s, %s, %s, %s, %s, %s::timestamptz, %s, %s
            FROM organizations o WHERE o.id = %s""",
         (
             new.id,
@@ -107,6 +122,8 @@ def insert(new: Provisioning) -> Write:
             new.state.value,
             new.attempts,
             new.sent_at,
+            new.next_at,
+            new.reason,
             new.created_at,
             new.owner_id,
         ),
@@ -116,7 +133,7 @@ def insert(new: Provisioning) -> Write:
 def update(changed: Provisioning) -> Write:
     return Write(
         """UPDATE provisionings SET state = %s, attempts = %s, queries = %s, sent_at = %s, next_at = %s,
-               vendor_reference = %s, reason = %s, answer = %s
+               vendor_reference = %s, reason = %s, answer = %s, facts = %s, note = %s
            WHERE id = %s""",
         (
             changed.state.value,
@@ -127,6 +144,8 @@ def update(changed: Provisioning) -> Write:
             changed.vendor_reference,
             changed.reason,
             None if changed.answer is None else Jsonb(changed.answer),
+            Jsonb(changed.facts),
+            changed.note,
             changed.id,
         ),
     )

@@ -1,0 +1,1 @@
+"""The room's own cupboard: the only place with its statements."""
